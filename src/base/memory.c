@@ -1,0 +1,60 @@
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *memory_new(size_t n, size_t size)
+{
+    void *memory = calloc(n > 0 ? n : 1, size > 0 ? size : 1);
+
+    if (memory == NULL) {
+        abort();
+    }
+    return memory;
+}
+
+void *memory_grow(void *array, size_t n, size_t size)
+{
+    if (n != 0 && (n & (n - 1)) != 0) {
+        return array;
+    }
+    array = reallocarray(array, n == 0 ? 1 : 2 * n, size);
+    if (array == NULL) {
+        abort();
+    }
+    return array;
+}
+
+char *memory_text(const char *text)
+{
+    char *copy = text == NULL ? NULL : strdup(text);
+
+    if (text != NULL && copy == NULL) {
+        abort();
+    }
+    return copy;
+}
+
+char *memory_format(const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+
+    va_start(args, format);
+    int n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n < 0) {
+        abort();
+    }
+    return text;
+}
+
+void memory_free(void *pointer_to_pointer)
+{
+    void **pointer = pointer_to_pointer;
+
+    free(*pointer);
+    *pointer = NULL;
+}

@@ -1,0 +1,18 @@
+/* Small control allocations abort when there is no memory: there is nothing sensible to do.
+ * Anything sized by a peer, a file or a user is bounded first, or uses malloc() and is checked.
+ */
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+#include <stddef.h>
+
+#include "base/base.h"
+
+void *memory_new(size_t n, size_t size); /* zeroed */
+/* Makes room for one more: returns `array`, moved if need be, with room for n + 1 elements. */
+void *memory_grow(void *array, size_t n, size_t size);
+char *memory_text(const char *text); /* strdup; NULL stays NULL */
+char *memory_format(const char *format, ...) PRINTF_LIKE(1, 2);
+void memory_free(void *pointer_to_pointer); /* for cleanup(memory_free) */
+
+#endif

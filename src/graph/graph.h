@@ -1,0 +1,63 @@
+/* An application as a graph: operators, their parameters, and who reads whose output.
+ *
+ * manifest.c makes it from YAML and checks it against the catalog of operators; the planner
+ * cuts and places it; deployment.h is what comes out.
+ */
+#ifndef GRAPH_GRAPH_H
+#define GRAPH_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <brume/operator.h>
+
+struct error;
+
+enum graph_objective { GRAPH_THROUGHPUT, GRAPH_LATENCY, GRAPH_TRAFFIC };
+
+/* Where something stands in a manifest. */
+struct graph_place {
+    unsigned line, column; /* from 1 */
+};
+
+struct graph_param {
+    char *name;
+    char *value; /* checked, resolved (files are absolute), canonical; defaults are filled in */
+};
+
+/* An input port, and the output port that feeds it. */
+struct graph_input {
+    unsigned operator;  /* index in graph.operators */
+    unsigned port;      /* of that operator */
+    struct graph_place place;
+};
+
+struct graph_operator {
+    char *name;
+    const struct brume_operator *type; /* from the catalog */
+    size_t n_params;
+    struct graph_param *params;
+    size_t n_inputs;
+    struct graph_input *inputs;
+    size_t n_has; /* `on: { has: [camera] }`: what its device must have */
+    char **has;
+    char *device; /* `on: { device: NAME }`, or NULL */
+    struct graph_place place;
+};
+
+struct graph {
+    char *file; /* the manifest, for messages */
+    char *name; /* metadata.name */
+    enum graph_objective objective;
+    double qos_rate;      /* frames/s; 0: none */
+    uint64_t qos_latency_ms; /* 0: none */
+    size_t n_operators;
+    struct graph_operator *operators; /* in topological order */
+};
+
+const char *graph_param(const struct graph_operator *operator, const char *name); /* or NULL */
+void graph_destroy(struct graph *graph);
+void graph_destroyp(struct graph **graph);
+
+#endif
