@@ -6,8 +6,9 @@
 
 #include "base/memory.h"
 
-struct frame *frame_create(uint64_t sequence, uint64_t captured_ns, const struct frame_view *view,
-                           unsigned n_tensors, struct tensor *const *tensors)
+struct frame *frame_create(uint64_t sequence, uint64_t captured_ns,
+                           const struct frame_view *view, unsigned n_tensors,
+                           struct tensor *const *tensors)
 {
     struct frame *frame = memory_new(1, sizeof(*frame) + n_tensors * sizeof(*frame->tensors));
 

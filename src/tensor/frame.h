@@ -31,8 +31,9 @@ struct frame {
 };
 
 /* Takes the references in `tensors` (the array itself is copied). */
-struct frame *frame_create(uint64_t sequence, uint64_t captured_ns, const struct frame_view *view,
-                           unsigned n_tensors, struct tensor *const *tensors);
+struct frame *frame_create(uint64_t sequence, uint64_t captured_ns,
+                           const struct frame_view *view, unsigned n_tensors,
+                           struct tensor *const *tensors);
 struct frame *frame_ref(struct frame *frame);
 struct frame *frame_unref(struct frame *frame); /* returns NULL; accepts NULL */
 void frame_unrefp(struct frame **frame);

@@ -13,9 +13,9 @@ static const struct {
     const char *name;
     size_t size;
 } types[TENSOR_TYPE_END] = {
-    [TENSOR_U8] = {"uint8", 1},     [TENSOR_I8] = {"int8", 1},      [TENSOR_I32] = {"int32", 4},
-    [TENSOR_I64] = {"int64", 8},    [TENSOR_F16] = {"float16", 2},  [TENSOR_F32] = {"float32", 4},
-    [TENSOR_F64] = {"float64", 8},  [TENSOR_BOOL] = {"bool", 1},
+    [TENSOR_U8] = {"uint8", 1},    [TENSOR_I8] = {"int8", 1},     [TENSOR_I32] = {"int32", 4},
+    [TENSOR_I64] = {"int64", 8},   [TENSOR_F16] = {"float16", 2}, [TENSOR_F32] = {"float32", 4},
+    [TENSOR_F64] = {"float64", 8}, [TENSOR_BOOL] = {"bool", 1},
 };
 
 size_t tensor_type_size(enum tensor_type type)
@@ -36,8 +36,8 @@ int tensor_shape_size(const struct tensor_shape *shape, size_t *ret_size, struct
         return error_set(err, -EINVAL, "unknown element type %d", (int)shape->type);
     }
     if (shape->rank > TENSOR_RANK_MAX) {
-        return error_set(err, -EINVAL, "a tensor of rank %u is over the limit of %d", shape->rank,
-                         TENSOR_RANK_MAX);
+        return error_set(err, -EINVAL, "a tensor of rank %u is over the limit of %d",
+                         shape->rank, TENSOR_RANK_MAX);
     }
     for (uint32_t i = 0; i < shape->rank; i++) {
         if (__builtin_mul_overflow(size, shape->dims[i], &size) || size > TENSOR_SIZE_MAX) {
@@ -59,8 +59,8 @@ void tensor_shape_text(const struct tensor_shape *shape, size_t size, char *ret_
         if (shape->dims[i] == 0) {
             used += (size_t)snprintf(ret_text + used, size - used, "%s?", comma);
         } else {
-            used += (size_t)snprintf(ret_text + used, size - used, "%s%u", comma,
-                                     shape->dims[i]);
+            used +=
+                (size_t)snprintf(ret_text + used, size - used, "%s%u", comma, shape->dims[i]);
         }
     }
     if (used < size) {
