@@ -1,0 +1,81 @@
+/* What was measured: CPU time, memory and output sizes of operators and model segments.
+ *
+ * A profile belongs to one subject (a model, by the hash of its file, or an operator with its
+ * parameters) on one device type with one engine. A model whose file changes has another hash,
+ * and so another subject: nothing old is ever used for it. Lookups and records work in memory;
+ * only profile_store_open() and profile_store_save() touch files.
+ */
+#ifndef PLANNER_PROFILE_H
+#define PLANNER_PROFILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+struct error;
+struct graph_operator;
+struct model;
+
+enum {
+    PROFILE_OUTPUTS_MAX = 16,
+    PROFILE_SEGMENTS_MAX = 4096, /* of one subject */
+    PROFILE_STORE_MAX = 4096,    /* files that are read from one folder */
+};
+
+/* One measurement. An operator that is no model has exactly one, with from = to = 0. */
+struct profile_segment {
+    unsigned from, to;  /* cuts of the model */
+    double cpu_seconds; /* per frame, all threads; the median of the runs */
+    uint64_t
+        memory; /* bytes that a process grows by when it opens and runs this; 0: not known */
+    unsigned runs;
+};
+
+struct profile {
+    char *subject; /* "model 00f3…", "decode", "letterbox size=416x416" */
+    char *type;    /* device type */
+    char *engine;  /* "onnxruntime 1.30.0 fast"; "" for an operator that uses none */
+    size_t n_segments;
+    struct profile_segment *segments;
+    size_t n_outputs;
+    uint64_t outputs[PROFILE_OUTPUTS_MAX]; /* mean bytes of each output port; 0: not known */
+    uint64_t
+        input; /* the same of the first input, for a subject that was measured on its own */
+};
+
+struct profile_key {
+    const char *subject, *type, *engine;
+};
+
+struct profile_store;
+
+/* The name under which an operator's measurements are kept; `model` is NULL for one that runs
+ * no model. Parameters that only say where files lie are left out. malloc'ed. */
+char *profile_subject(const struct graph_operator *operator, const struct model * model);
+
+/* Reads every profile in `folder`; NULL or a folder that is not there: an empty store. A file
+ * that is damaged or not of this version is left aside and counted: it will be measured again.
+ */
+int profile_store_open(const char *folder, struct profile_store **ret_store, struct error *err);
+/* Writes what changed since it was opened, each file atomically. */
+int profile_store_save(struct profile_store *store, struct error *err);
+size_t profile_store_damaged(const struct profile_store *store);
+void profile_store_close(struct profile_store *store);
+void profile_store_closep(struct profile_store **store);
+
+/* NULL: nothing known. Valid until the next record. */
+const struct profile *profile_find(const struct profile_store *store, struct profile_key key);
+const struct profile_segment *profile_lookup(const struct profile_store *store,
+                                             struct profile_key key, unsigned from,
+                                             unsigned to);
+
+/* Takes a measurement in. The same segment again replaces the old value when it has at least
+ * as many runs, else both are weighed by their runs. -EINVAL: no such time or segment;
+ * -ENOSPC: the store or the subject is full. */
+int profile_record(struct profile_store *store, struct profile_key key,
+                   const struct profile_segment *segment, struct error *err);
+int profile_record_outputs(struct profile_store *store, struct profile_key key, size_t n,
+                           const uint64_t *outputs, struct error *err);
+
+#endif
