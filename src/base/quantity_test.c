@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <math.h>
 
 #include "base/quantity.h"
 #include "base/test.h"
@@ -9,11 +10,11 @@ static void a_rate_is_per_second_whatever_its_unit(void **state)
     (void)state;
 
     assert_int_equal(quantity_rate("5/s", &rate), 0);
-    assert_double_equal(rate, 5, 1e-12);
+    assert_true(fabs(rate - 5) < 1e-12);
     assert_int_equal(quantity_rate("300/min", &rate), 0);
-    assert_double_equal(rate, 5, 1e-12);
+    assert_true(fabs(rate - 5) < 1e-12);
     assert_int_equal(quantity_rate("0.5/h", &rate), 0);
-    assert_double_equal(rate, 0.5 / 3600, 1e-12);
+    assert_true(fabs(rate - (0.5 / 3600)) < 1e-12);
 }
 
 static void a_rate_without_a_unit_is_refused(void **state)
@@ -34,9 +35,9 @@ static void a_duration_is_in_seconds(void **state)
     (void)state;
 
     assert_int_equal(quantity_duration("100ms", &seconds), 0);
-    assert_double_equal(seconds, 0.1, 1e-12);
+    assert_true(fabs(seconds - 0.1) < 1e-12);
     assert_int_equal(quantity_duration("1min", &seconds), 0);
-    assert_double_equal(seconds, 60, 1e-12);
+    assert_true(fabs(seconds - 60) < 1e-12);
     assert_int_equal(quantity_duration("1m", &seconds), -EINVAL);
 }
 
@@ -62,7 +63,7 @@ static void a_number_is_finite_and_decimal(void **state)
     (void)state;
 
     assert_int_equal(quantity_number("-0.5e1", &number), 0);
-    assert_double_equal(number, -5, 1e-12);
+    assert_true(fabs(number + 5) < 1e-12);
     assert_int_equal(quantity_number("nan", &number), -EINVAL);
     assert_int_equal(quantity_number("inf", &number), -EINVAL);
     assert_int_equal(quantity_number("1e999", &number), -EINVAL);
@@ -81,7 +82,7 @@ static void a_list_counts_more_numbers_than_there_is_room_for(void **state)
 
     assert_int_equal(quantity_numbers("1.08,1.19, 3.42", 2, numbers, &n), 0);
     assert_int_equal(n, 3);
-    assert_double_equal(numbers[1], 1.19, 1e-12);
+    assert_true(fabs(numbers[1] - (1.19)) < 1e-12);
     assert_int_equal(quantity_numbers("", 2, numbers, &n), 0);
     assert_int_equal(n, 0);
     assert_int_equal(quantity_numbers("1,,2", 2, numbers, &n), -EINVAL);
