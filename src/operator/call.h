@@ -1,0 +1,82 @@
+/* Runs operators: the stage's side of the SDK (include/brume/operator.h holds the other side).
+ *
+ * An instance is one operator with its parameters and state. The life of a call: the stage
+ * hands over one frame per input port; a frame that is empty makes all outputs empty without
+ * asking the operator; otherwise process() runs, on whatever thread the stage likes, one at a
+ * time; what it put on its output ports becomes one frame per port, with the sequence number of
+ * the call, the earliest capture time of its inputs, and the first input's view unless it set
+ * another.
+ */
+#ifndef OPERATOR_CALL_H
+#define OPERATOR_CALL_H
+
+#include <brume/operator.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "tensor/frame.h"
+
+struct error;
+struct operator_instance;
+
+enum {
+    OPERATOR_PORTS_MAX = 16, /* on either side of an operator */
+    OPERATOR_END = BRUME_END,
+    OPERATOR_LATER = BRUME_LATER,
+};
+
+struct operator_param {
+    const char *name, *value;
+};
+
+/* An operator as the manifest or the plan names it. */
+struct operator_setup {
+    const struct brume_operator *type;
+    const char *name; /* for messages, and brume_name() */
+    size_t n_params;
+    const struct operator_param *params; /* what is left out has the table's fallback; keys that
+                                            the table does not have come from the planner */
+};
+
+/* What flows through a port, as far as known: n is 0 when nothing is; so are dimensions. */
+struct operator_shapes {
+    unsigned n;
+    struct tensor_shape shapes[FRAME_TENSORS_MAX];
+};
+
+/* What a call gave. Zero it before; operator_result_finish() frees what is in it. */
+struct operator_result {
+    unsigned n_outputs; /* output ports; 0 after OPERATOR_END and OPERATOR_LATER */
+    struct frame *outputs[OPERATOR_PORTS_MAX];
+    uint64_t wait_ms; /* after OPERATOR_LATER */
+    uint64_t cpu_ns;  /* of the calling thread */
+    size_t n_said;
+    char **said; /* lines for the terminal of whoever runs the application */
+};
+
+unsigned operator_n_inputs(const struct brume_operator *type);
+unsigned operator_n_outputs(const struct brume_operator *type);
+
+/* Checks the parameters against the type's table and opens the operator. The type must live as
+ * long as the instance; the rest of `setup` is copied. */
+int operator_open(const struct operator_setup *setup, struct operator_instance **ret_instance,
+                  struct error *err);
+void operator_close(struct operator_instance *instance); /* accepts NULL */
+void operator_closep(struct operator_instance **instance);
+
+/* Processes one frame. `inputs` has one frame per input port, borrowed; a source has none.
+ * 0; OPERATOR_END or OPERATOR_LATER from a source; or a negative error with a sentence: then
+ * the frame is lost to this operator and the outputs are empty frames, to be sent on. */
+int operator_process(struct operator_instance *instance, uint64_t sequence,
+                     struct frame *const *inputs, struct operator_result *ret_result,
+                     struct error *err);
+void operator_result_finish(struct operator_result *result);
+
+/* Asks what the outputs will look like: `inputs` has an entry per input port, `ret_outputs`
+ * gets one per output port. An error means that this operator cannot work on such inputs.
+ * Nothing is opened. */
+int operator_infer(const struct operator_setup *setup, const struct operator_shapes *inputs,
+                   struct operator_shapes *ret_outputs, struct error *err);
+
+#endif
