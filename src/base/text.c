@@ -1,0 +1,66 @@
+#include "base/text.h"
+
+#include <string.h>
+
+enum { LENGTH_MAX = 64 }; /* names are shorter; longer texts have nothing near */
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* Optimal string alignment distance: Levenshtein with swaps of neighbours, a row at a time. */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned rows[3][LENGTH_MAX + 1];
+    unsigned *before = rows[0], *above = rows[1], *row = rows[2];
+    size_t n = strlen(b);
+
+    for (unsigned j = 0; j <= n; j++) {
+        above[j] = before[j] = j;
+    }
+    for (unsigned i = 1; a[i - 1] != '\0'; i++) {
+        row[0] = i;
+        for (unsigned j = 1; j <= n; j++) {
+            bool equal = a[i - 1] == b[j - 1];
+            row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + (equal ? 0 : 1));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+                row[j] = least(row[j], before[j - 2] + 1);
+            }
+        }
+        unsigned *oldest = before;
+        before = above;
+        above = row;
+        row = oldest;
+    }
+    return above[n];
+}
+
+const char *text_nearest(const char *text, const char *const *choices, size_t n_choices)
+{
+    size_t length = strlen(text);
+    const char *nearest = NULL;
+    unsigned fewest = (unsigned)(length < 3 ? 1 : (length + 2) / 3) + 1;
+
+    if (length == 0 || length > LENGTH_MAX) {
+        return NULL;
+    }
+    for (size_t i = 0; i < n_choices; i++) {
+        if (strlen(choices[i]) > LENGTH_MAX) {
+            continue;
+        }
+        unsigned errors = distance(text, choices[i]);
+        if (errors < fewest && errors < strlen(choices[i])) {
+            fewest = errors;
+            nearest = choices[i];
+        }
+    }
+    return nearest;
+}
+
+bool text_is_label(const char *text)
+{
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    return n >= 1 && n <= 63 && text[n] == '\0' && text[0] != '-' && text[n - 1] != '-';
+}

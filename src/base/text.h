@@ -1,0 +1,16 @@
+/* Words: what may be a name, and which of a list was meant. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* As Kubernetes names things: 1 to 63 of a-z, 0-9 and -, with neither end a -. */
+bool text_is_label(const char *text);
+
+/* The element of `choices` with the fewest typing errors from `text` (letters missing, added,
+ * changed or swapped: optimal string alignment), or NULL when none is near: more than a third
+ * of the text would be wrong. The first of equals wins. */
+const char *text_nearest(const char *text, const char *const *choices, size_t n_choices);
+
+#endif
