@@ -1,7 +1,8 @@
 /* Quantities as people write them in manifests and on command lines: "5/s", "100ms", "416x416".
  *
- * Every function wants the whole text to be the quantity and returns 0 or -EINVAL; the caller,
- * who knows which key it was, makes the sentence.
+ * Every function wants the whole text to be the quantity and returns 0 or -EINVAL, with the
+ * output untouched; the caller, who knows which key it was, makes the sentence. Units stand
+ * directly behind the number: "2s", never "2 s".
  */
 #ifndef BASE_QUANTITY_H
 #define BASE_QUANTITY_H
@@ -10,15 +11,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int quantity_integer(const char *text, int64_t *ret_value);
-int quantity_number(const char *text, double *ret_value); /* finite */
-int quantity_switch(const char *text, bool *ret_value);   /* "true" or "false" */
-int quantity_size(const char *text, uint32_t *ret_width, uint32_t *ret_height); /* 1..65535 */
-int quantity_rate(const char *text, double *ret_per_second);  /* N/s, N/min, N/h; >= 0 */
-int quantity_duration(const char *text, double *ret_seconds); /* Nms, Ns, Nmin, Nh; >= 0 */
+int quantity_integer(const char *text, int64_t *ret_integer); /* decimal */
+int quantity_number(const char *text, double *ret_number);    /* decimal or 1e-3; finite */
+int quantity_switch(const char *text, bool *ret_on);          /* "true" or "false" */
 
-/* Comma-separated numbers: fills at most `most` of them, says how many there are. An empty text
- * has none. */
+/* "416x416": width x height, both from 1 to 65535. */
+int quantity_size(const char *text, uint32_t *ret_width, uint32_t *ret_height);
+
+int quantity_rate(const char *text, double *ret_per_second);  /* N/s, N/min, N/h; >= 0 */
+int quantity_duration(const char *text, double *ret_seconds); /* Nus, Nms, Ns, Nmin, Nh; >= 0 */
+
+/* "512M", "1.5Gi": as in Kubernetes k, M, G, T are powers of 1000 and Ki, Mi, Gi, Ti of 1024. A
+ * bare number is bytes. */
+int quantity_memory(const char *text, uint64_t *ret_bytes);
+
+/* "100Mbit/s", also bit/s, kbit/s, Gbit/s; in bytes per second, > 0. */
+int quantity_link_rate(const char *text, double *ret_bytes_per_second);
+
+/* "0.3" or, as in Kubernetes, "300m"; > 0. */
+int quantity_cores(const char *text, double *ret_cores);
+
+/* Numbers with commas between, "1,2.5,3": fills at most `most` of them, says how many there
+ * are. An empty text has none. */
 int quantity_numbers(const char *text, size_t most, double *ret_numbers, size_t *ret_n);
 
 #endif
