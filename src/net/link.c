@@ -1,0 +1,315 @@
+#include "net/link.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "net/address.h"
+#include "net/link_state.h"
+#include "tensor/frame.h"
+#include "wire/payload.h"
+
+enum {
+    SILENCE_MS = 5000, /* a peer that acknowledges nothing for so long is gone */
+};
+
+struct listener {
+    uv_tcp_t tcp;
+    const struct link_events *events;
+    void *owner;
+};
+
+/* One message on its way out. */
+struct sending {
+    uv_write_t request;
+    struct link *link;
+    uint8_t header[MESSAGE_HEADER_SIZE];
+    struct frame *frame;
+    struct payload payload; /* of the frame */
+    void *bytes;            /* of any other kind */
+};
+
+static void link_freed(uv_handle_t *handle)
+{
+    struct link *link = handle->data;
+
+    free(link->payload);
+    free(link);
+}
+
+void link_close(struct link *link)
+{
+    if (link != NULL && !uv_is_closing((uv_handle_t *)&link->tcp)) {
+        link->events = NULL;
+        uv_close((uv_handle_t *)&link->tcp, link_freed);
+    }
+}
+
+void link_lost(struct link *link, const char *why)
+{
+    const struct link_events *events = link->events;
+
+    if (events == NULL) {
+        link_close(link);
+        return;
+    }
+    link->events = NULL;
+    events->closed(link->owner, link, why);
+    link_close(link);
+}
+
+static void link_start(struct link *link)
+{
+    struct sockaddr_storage address;
+    int size = sizeof(address), fd, silence = SILENCE_MS;
+
+    uv_tcp_nodelay(&link->tcp, 1);
+    uv_tcp_keepalive(&link->tcp, 1, 1);
+    if (uv_fileno((uv_handle_t *)&link->tcp, &fd) == 0) {
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence, sizeof(silence));
+    }
+    if (uv_tcp_getpeername(&link->tcp, (struct sockaddr *)&address, &size) == 0) {
+        address_format((struct sockaddr *)&address, link->peer, sizeof(link->peer));
+    }
+    link_receive_start(link);
+}
+
+static struct link *link_new(uv_loop_t *loop, const struct link_events *events, void *owner)
+{
+    struct link *link = memory_new(1, sizeof(*link));
+
+    uv_tcp_init(loop, &link->tcp);
+    link->tcp.data = link;
+    link->events = events;
+    link->owner = owner;
+    return link;
+}
+
+static void connected(uv_connect_t *request, int status)
+{
+    struct link *link = request->handle->data;
+
+    if (status < 0) {
+        if (status != UV_ECANCELED) {
+            link_lost(link, uv_strerror(status));
+        }
+        return;
+    }
+    if (link_is_open(link)) {
+        link_start(link);
+        link->events->opened(link->owner, link);
+    }
+}
+
+int link_dial(uv_loop_t *loop, const char *address, const struct link_events *events,
+              void *owner, struct link **ret_link, struct error *err)
+{
+    struct sockaddr_storage socket_address;
+    int r = address_parse(address, &socket_address, err);
+
+    if (r < 0) {
+        return r;
+    }
+    struct link *link = link_new(loop, events, owner);
+    snprintf(link->peer, sizeof(link->peer), "%s", address);
+    link->trusted = true;
+    r = uv_tcp_connect(&link->connect, &link->tcp, (struct sockaddr *)&socket_address,
+                       connected);
+    if (r < 0) {
+        link_close(link);
+        return error_set(err, r, "cannot reach %s: %s", address, uv_strerror(r));
+    }
+    *ret_link = link;
+    return 0;
+}
+
+void link_adopt(struct link *link, const struct link_events *events, void *owner)
+{
+    link->events = events;
+    link->owner = owner;
+}
+
+void link_trust(struct link *link)
+{
+    link->trusted = true;
+}
+
+/* Sending. */
+
+static void sent(uv_write_t *request, int status)
+{
+    struct sending *sending = request->data;
+    struct link *link = sending->link;
+
+    frame_unref(sending->frame);
+    free(sending->bytes);
+    free(sending);
+    link->n_sending--;
+    if (status < 0 && status != UV_ECANCELED) {
+        link_lost(link, uv_strerror(status));
+    } else if (link->closing_after_sending && link->n_sending == 0) {
+        link_close(link);
+    }
+}
+
+static void send_pieces(struct link *link, struct sending *sending,
+                        const struct message *message, size_t n_pieces,
+                        const struct payload_piece *pieces)
+{
+    uv_buf_t buffers[1 + PAYLOAD_PIECES_MAX];
+
+    message_encode(message, sending->header);
+    buffers[0] = uv_buf_init((char *)sending->header, MESSAGE_HEADER_SIZE);
+    for (size_t i = 0; i < n_pieces; i++) {
+        buffers[i + 1].base = (char *)(uintptr_t)pieces[i].data;
+        buffers[i + 1].len = pieces[i].size;
+    }
+    sending->link = link;
+    sending->request.data = sending;
+    link->counters.sent += MESSAGE_HEADER_SIZE + message->size;
+    link->n_sending++;
+    if (uv_write(&sending->request, (uv_stream_t *)&link->tcp, buffers,
+                 (unsigned)(1 + n_pieces), sent) < 0) {
+        sent(&sending->request, UV_ECANCELED);
+    }
+}
+
+void link_send(struct link *link, const struct message *message, const void *payload)
+{
+    if (!link_is_open(link)) {
+        return;
+    }
+    struct sending *sending = memory_new(1, sizeof(*sending));
+    struct payload_piece piece = {NULL, message->size};
+    if (message->size > 0) {
+        piece.data = sending->bytes = memory_new(message->size, 1);
+        memcpy(sending->bytes, payload, message->size);
+    }
+    send_pieces(link, sending, message, message->size > 0, &piece);
+}
+
+void link_send_frame(struct link *link, const struct message *message, struct frame *frame)
+{
+    struct message sized = *message;
+    struct error err;
+
+    if (!link_is_open(link)) {
+        return;
+    }
+    struct sending *sending = memory_new(1, sizeof(*sending));
+    if (payload_encode(frame, &sending->payload, &err) < 0) {
+        struct frame *empty =
+            frame_create(frame->sequence, frame->captured_ns, &frame->view, 0, NULL);
+        payload_encode(empty, &sending->payload, &err);
+        sending->frame = empty;
+    } else {
+        sending->frame = frame_ref(frame);
+    }
+    sized.size = (uint32_t)sending->payload.size;
+    link->counters.frames_sent++;
+    send_pieces(link, sending, &sized, sending->payload.n_pieces, sending->payload.pieces);
+}
+
+void link_send_text(struct link *link, enum message_kind kind, const char *text)
+{
+    const struct message message = {.kind = kind, .size = (uint32_t)strlen(text)};
+
+    link_send(link, &message, text);
+}
+
+size_t link_queue(const struct link *link)
+{
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&link->tcp);
+}
+
+void link_count(const struct link *link, struct link_counters *ret_counters)
+{
+    *ret_counters = link->counters;
+}
+
+const char *link_peer(const struct link *link)
+{
+    return link->peer;
+}
+
+void link_close_after_sending(struct link *link)
+{
+    link->events = NULL;
+    link->closing_after_sending = true;
+    if (link->n_sending == 0) {
+        link_close(link);
+    }
+}
+
+/* Listening. */
+
+static void someone_came(uv_stream_t *stream, int status)
+{
+    struct listener *listener = stream->data;
+
+    if (status < 0) {
+        return;
+    }
+    struct link *link = link_new(stream->loop, listener->events, listener->owner);
+    if (uv_accept(stream, (uv_stream_t *)&link->tcp) < 0) {
+        link_close(link);
+        return;
+    }
+    link_start(link);
+    listener->events->opened(listener->owner, link);
+}
+
+static void listener_freed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+int listener_open(uv_loop_t *loop, const char *address, const struct link_events *events,
+                  void *owner, struct listener **ret_listener, struct error *err)
+{
+    struct sockaddr_storage socket_address;
+    int r = address_parse(address, &socket_address, err);
+
+    if (r < 0) {
+        return r;
+    }
+    struct listener *listener = memory_new(1, sizeof(*listener));
+    uv_tcp_init(loop, &listener->tcp);
+    listener->tcp.data = listener;
+    listener->events = events;
+    listener->owner = owner;
+    r = uv_tcp_bind(&listener->tcp, (struct sockaddr *)&socket_address, 0);
+    if (r == 0) {
+        r = uv_listen((uv_stream_t *)&listener->tcp, 64, someone_came);
+    }
+    if (r < 0) {
+        listener_close(listener);
+        return error_set(err, r, "cannot listen on %s: %s", address, uv_strerror(r));
+    }
+    *ret_listener = listener;
+    return 0;
+}
+
+unsigned listener_port(const struct listener *listener)
+{
+    struct sockaddr_storage address;
+    int size = sizeof(address);
+
+    if (uv_tcp_getsockname(&listener->tcp, (struct sockaddr *)&address, &size) < 0) {
+        return 0;
+    }
+    return address.ss_family == AF_INET6
+               ? ntohs(((const struct sockaddr_in6 *)(const void *)&address)->sin6_port)
+               : ntohs(((const struct sockaddr_in *)(const void *)&address)->sin_port);
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener != NULL) {
+        uv_close((uv_handle_t *)&listener->tcp, listener_freed);
+    }
+}

@@ -1,0 +1,132 @@
+/* Bytes in, messages out: small ones by way of the staging buffer, the rest of a big payload
+ * straight into its own memory. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "net/link_state.h"
+#include "tensor/tensor.h"
+
+static void deliver(struct link *link)
+{
+    void *payload = STEAL(link->payload);
+
+    link->filled = 0;
+    if (link->message.kind == MESSAGE_FRAME) {
+        link->counters.frames_received++;
+    }
+    if (link->events == NULL) {
+        free(payload);
+        return;
+    }
+    link->events->came(link->owner, link, &link->message, payload);
+}
+
+/* Starts the payload of the message whose header was parsed. */
+static int begin_payload(struct link *link, struct error *err)
+{
+    size_t size = link->message.size;
+
+    if (!link->trusted && size > LINK_STRANGER_MAX) {
+        return error_set(err, -EPROTO, "sent %zu bytes before it said who it is", size);
+    }
+    if (size > 0) {
+        link->payload =
+            aligned_alloc(TENSOR_ALIGNMENT, (size / TENSOR_ALIGNMENT + 1) * TENSOR_ALIGNMENT);
+        if (link->payload == NULL) {
+            return error_set(err, -ENOMEM, "sent %zu bytes, more than there is memory", size);
+        }
+    }
+    return 0;
+}
+
+static size_t move_staged(struct link *link)
+{
+    size_t n = link->end - link->start, missing = link->message.size - link->filled;
+
+    n = n < missing ? n : missing;
+    memcpy(link->payload + link->filled, link->staged + link->start, n);
+    link->start += n;
+    link->filled += n;
+    return n;
+}
+
+static int parse_staged(struct link *link, struct error *err)
+{
+    while (link_is_open(link)) {
+        if (link->payload == NULL) {
+            int r = message_decode(link->staged + link->start, link->end - link->start,
+                                   &link->message, err);
+            if (r != 0) {
+                break;
+            }
+            link->start += MESSAGE_HEADER_SIZE;
+            r = begin_payload(link, err);
+            if (r < 0) {
+                return r;
+            }
+        }
+        if (link->payload != NULL) {
+            move_staged(link);
+            if (link->filled < link->message.size) {
+                break;
+            }
+        }
+        deliver(link);
+    }
+    if (link_is_open(link) && link->payload == NULL &&
+        link->end - link->start >= MESSAGE_HEADER_SIZE) {
+        return message_decode(link->staged + link->start, link->end - link->start,
+                              &link->message, err);
+    }
+    memmove(link->staged, link->staged + link->start, link->end - link->start);
+    link->end -= link->start;
+    link->start = 0;
+    return 0;
+}
+
+static void give_memory(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    struct link *link = handle->data;
+
+    (void)suggested;
+    if (link->payload != NULL) {
+        buffer->base = (char *)link->payload + link->filled;
+        buffer->len = link->message.size - link->filled;
+    } else {
+        buffer->base = (char *)link->staged + link->end;
+        buffer->len = STAGING_SIZE - link->end;
+    }
+}
+
+static void bytes_came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
+{
+    struct link *link = stream->data;
+    struct error err;
+    int r = 0;
+
+    (void)buffer;
+    if (n < 0) {
+        link_lost(link, n == UV_EOF ? "closed the link" : uv_strerror((int)n));
+        return;
+    }
+    link->counters.received += (uint64_t)n;
+    if (link->payload != NULL) {
+        link->filled += (size_t)n;
+        if (link->filled == link->message.size) {
+            deliver(link);
+        }
+    } else {
+        link->end += (size_t)n;
+        r = parse_staged(link, &err);
+    }
+    if (r < 0 && link_is_open(link)) {
+        link_lost(link, err.text);
+    }
+}
+
+void link_receive_start(struct link *link)
+{
+    uv_read_start((uv_stream_t *)&link->tcp, give_memory, bytes_came);
+}

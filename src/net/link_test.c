@@ -1,0 +1,205 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/test.h"
+#include "net/link.h"
+#include "tensor/frame.h"
+#include "wire/payload.h"
+
+/* A talk between two ends on the loopback: what came is noted, the rest is each test's own. */
+struct talk {
+    uv_loop_t loop;
+    struct listener *listener;
+    struct link *dialled, *accepted;
+    unsigned n_came, n_wanted;
+    struct message last;
+    void *payload; /* of the last message that had one */
+    size_t payload_size;
+    char why[128];
+};
+
+static void accepted(void *owner, struct link *link)
+{
+    struct talk *talk = owner;
+
+    talk->accepted = link;
+}
+
+static void dialled(void *owner, struct link *link)
+{
+    struct talk *talk = owner;
+
+    talk->dialled = link;
+    link_trust(link);
+}
+
+static void came(void *owner, struct link *link, const struct message *message, void *payload)
+{
+    struct talk *talk = owner;
+
+    (void)link;
+    if (payload != NULL) {
+        free(talk->payload);
+        talk->payload = payload;
+        talk->payload_size = message->size;
+    }
+    talk->last = *message;
+    if (++talk->n_came == talk->n_wanted) {
+        uv_stop(&talk->loop);
+    }
+}
+
+static void closed(void *owner, struct link *link, const char *why)
+{
+    struct talk *talk = owner;
+
+    if (link == talk->accepted) {
+        talk->accepted = NULL;
+    } else {
+        talk->dialled = NULL;
+    }
+    snprintf(talk->why, sizeof(talk->why), "%s", why);
+    uv_stop(&talk->loop);
+}
+
+static const struct link_events server_events = {accepted, came, closed};
+static const struct link_events client_events = {dialled, came, closed};
+
+static int start(void **state)
+{
+    struct talk *talk = calloc(1, sizeof(*talk));
+    struct link *link;
+    struct error err;
+    char address[64];
+
+    assert_non_null(talk);
+    uv_loop_init(&talk->loop);
+    assert_int_equal(
+        listener_open(&talk->loop, "127.0.0.1:0", &server_events, talk, &talk->listener, &err),
+        0);
+    snprintf(address, sizeof(address), "127.0.0.1:%u", listener_port(talk->listener));
+    assert_int_equal(link_dial(&talk->loop, address, &client_events, talk, &link, &err), 0);
+    while (talk->accepted == NULL || talk->dialled == NULL) {
+        uv_run(&talk->loop, UV_RUN_ONCE);
+    }
+    *state = talk;
+    return 0;
+}
+
+static int stop(void **state)
+{
+    struct talk *talk = *state;
+
+    link_close(talk->accepted);
+    link_close(talk->dialled);
+    listener_close(talk->listener);
+    uv_run(&talk->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&talk->loop), 0);
+    free(talk->payload);
+    free(talk);
+    return 0;
+}
+
+static struct frame *big_frame(uint64_t sequence)
+{
+    const struct tensor_shape shape = {.type = TENSOR_U8, .rank = 2, .dims = {1000, 777}};
+    struct tensor *tensor;
+    struct error err;
+
+    assert_int_equal(tensor_create(&shape, &tensor, &err), 0);
+    for (size_t i = 0; i < tensor->size; i++) {
+        ((uint8_t *)tensor->data)[i] = (uint8_t)(i * 31 + sequence);
+    }
+    return frame_create(sequence, 5, NULL, 1, &tensor);
+}
+
+static void frames_and_small_messages_arrive_in_order_and_whole(void **state)
+{
+    struct talk *talk = *state;
+    struct error err;
+
+    link_trust(talk->accepted);
+    for (uint64_t i = 0; i < 20; i++) {
+        const struct message frame_message = {.kind = MESSAGE_FRAME, .sequence = i};
+        const struct message credit = {.kind = MESSAGE_CREDIT, .sequence = i};
+        struct frame *frame = big_frame(i);
+
+        link_send_frame(talk->dialled, &frame_message, frame);
+        frame_unref(frame);
+        for (unsigned j = 0; j < i; j++) {
+            link_send(talk->dialled, &credit, NULL);
+        }
+        talk->n_wanted = talk->n_came + 1 + (unsigned)i;
+        uv_run(&talk->loop, UV_RUN_DEFAULT);
+        assert_int_equal(talk->last.kind, i == 0 ? MESSAGE_FRAME : MESSAGE_CREDIT);
+
+        cleanup(frame_unrefp) struct frame *sent = big_frame(i), *back = NULL;
+        assert_int_equal(
+            payload_decode(i, STEAL(talk->payload), talk->payload_size, &back, &err), 0);
+        assert_memory_equal(back->tensors[0]->data, sent->tensors[0]->data,
+                            sent->tensors[0]->size);
+        assert_int_equal(talk->last.sequence, i);
+    }
+}
+
+static void a_stranger_may_not_send_much(void **state)
+{
+    struct talk *talk = *state;
+    const struct message message = {.kind = MESSAGE_FRAME};
+    struct frame *frame = big_frame(0);
+
+    link_send_frame(talk->dialled, &message, frame);
+    frame_unref(frame);
+    uv_run(&talk->loop, UV_RUN_DEFAULT);
+    assert_null(talk->accepted);
+    assert_string_equal(talk->why, "sent 777128 bytes before it said who it is");
+}
+
+static void a_closed_link_is_told_to_the_other_end(void **state)
+{
+    struct talk *talk = *state;
+
+    link_close(talk->dialled);
+    talk->dialled = NULL;
+    uv_run(&talk->loop, UV_RUN_DEFAULT);
+    assert_null(talk->accepted);
+    assert_string_equal(talk->why, "closed the link");
+}
+
+static void a_last_word_is_sent_before_closing(void **state)
+{
+    struct talk *talk = *state;
+
+    link_send_text(talk->dialled, MESSAGE_CONTROL, "{\"type\":\"stop\"}");
+    link_close_after_sending(talk->dialled);
+    talk->dialled = NULL;
+    talk->n_wanted = 1;
+    uv_run(&talk->loop, UV_RUN_DEFAULT);
+    assert_int_equal(talk->last.kind, MESSAGE_CONTROL);
+    assert_memory_equal(talk->payload, "{\"type\":\"stop\"}", talk->last.size);
+}
+
+static void an_address_must_be_numeric(void **state)
+{
+    struct talk *talk = *state;
+    struct link *link;
+    struct error err;
+
+    assert_true(link_dial(&talk->loop, "example:80", &client_events, talk, &link, &err) < 0);
+    assert_string_equal(err.text, "'example:80' is not a numeric address with a port");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(frames_and_small_messages_arrive_in_order_and_whole,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(a_stranger_may_not_send_much, start, stop),
+        cmocka_unit_test_setup_teardown(a_closed_link_is_told_to_the_other_end, start, stop),
+        cmocka_unit_test_setup_teardown(a_last_word_is_sent_before_closing, start, stop),
+        cmocka_unit_test_setup_teardown(an_address_must_be_numeric, start, stop),
+    };
+    return cmocka_run_group_tests_name("link", tests, NULL, NULL);
+}
