@@ -99,8 +99,7 @@ int plugin_open(const char *kind, const char *name, const char *symbol,
     }
     size_t n = plugin_folders(&folders);
     for (size_t i = 0; i < n && r == -ENOENT; i++) {
-        cleanup(memory_free) char *path =
-            memory_format("%s/%s-%s.so", folders[i], kind, name);
+        cleanup(memory_free) char *path = memory_format("%s/%s-%s.so", folders[i], kind, name);
         if (access(path, F_OK) == 0) {
             r = plugin_open_file(path, symbol, ret_exported, err);
         }

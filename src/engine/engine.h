@@ -2,7 +2,8 @@
  *
  * Engines are plug-ins: `engine-NAME.so` in the folders of BRUME_PLUGINS or beside the program,
  * loaded when first asked for, so that a device carries only the libraries it uses. `fake` is
- * built in: it runs a few arithmetic "layers" and serves the tests. All pass engine_conformance.
+ * built in: it runs a few arithmetic "layers" and serves the tests. All pass
+ * engine_conformance.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -32,13 +33,13 @@ struct engine_model {
 };
 
 struct engine_options {
-    unsigned threads;  /* 0: one */
-    bool exact;        /* same bits for every cut; else as fast as the engine can */
-    bool infer_only;   /* optimise nothing: the session is only asked for its outputs' shapes */
+    unsigned threads; /* 0: one */
+    bool exact;       /* same bits for every cut; else as fast as the engine can */
+    bool infer_only;  /* optimise nothing: the session is only asked for its outputs' shapes */
 };
 
 struct engine_port {
-    const char *name; /* lives as long as the session */
+    const char *name;          /* lives as long as the session */
     struct tensor_shape shape; /* a dimension that the file leaves open is 0 */
 };
 
@@ -51,8 +52,10 @@ struct engine {
     const char *(*version)(void);
     int (*open)(const struct engine_model *model, const struct engine_options *options,
                 struct engine_session **ret_session, struct error *err);
-    size_t (*inputs)(const struct engine_session *session, const struct engine_port **ret_ports);
-    size_t (*outputs)(const struct engine_session *session, const struct engine_port **ret_ports);
+    size_t (*inputs)(const struct engine_session *session,
+                     const struct engine_port **ret_ports);
+    size_t (*outputs)(const struct engine_session *session,
+                      const struct engine_port **ret_ports);
     /* Inputs in the order of inputs(), borrowed, of exactly the shapes asked for; new outputs,
      * one reference each, in the order of outputs(). One call at a time per session. */
     int (*run)(struct engine_session *session, struct tensor *const *inputs,
@@ -63,8 +66,9 @@ struct engine {
 #define ENGINE_ABI 1
 extern const struct engine engine_exported; /* what a plug-in exports */
 
-/* Finds an engine by name or by the suffix of a model file; loads its plug-in once. -ENOENT with
- * a sentence that says what to install when there is none. */
-int engine_find(const char *name_or_suffix, const struct engine **ret_engine, struct error *err);
+/* Finds an engine by name or by the suffix of a model file; loads its plug-in once. -ENOENT
+ * with a sentence that says what to install when there is none. */
+int engine_find(const char *name_or_suffix, const struct engine **ret_engine,
+                struct error *err);
 
 #endif

@@ -1,0 +1,449 @@
+/* ONNX Runtime through its C API, of which the oldest header that brume meets (1.21) is enough.
+ *
+ * Nothing is copied: inputs are read where they are, outputs are the engine's own memory, given
+ * back with the tensor's last reference; weights outside the model's bytes are handed over by
+ * reference. One environment serves the process and lives as long as it.
+ *
+ * exact   optimisation level 2: its rewrites do not depend on what lies around a cut
+ * fast    all of them, with layouts of their own
+ */
+#include <errno.h>
+#include <onnxruntime_c_api.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "engine/engine.h"
+#include "engine/ports.h"
+
+struct engine_session {
+    OrtSession *session;
+    size_t n_inputs, n_outputs, n_weights;
+    struct engine_port *inputs, *outputs; /* names are malloc'ed */
+    const char **input_names, **output_names;
+    OrtValue **weights;
+};
+
+static const enum tensor_type types[] = {
+    [ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT] = TENSOR_F32,
+    [ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8] = TENSOR_U8,
+    [ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8] = TENSOR_I8,
+    [ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32] = TENSOR_I32,
+    [ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64] = TENSOR_I64,
+    [ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL] = TENSOR_BOOL,
+    [ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16] = TENSOR_F16,
+    [ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE] = TENSOR_F64,
+};
+enum { N_TYPES = sizeof(types) / sizeof(*types) };
+
+static const OrtApi *api;
+static OrtEnv *environment;
+static OrtMemoryInfo *memory;
+static OrtAllocator *allocator;
+
+/* 0, or the library's sentence as an error. Takes the status. */
+static int check(OrtStatus *status, struct error *err)
+{
+    if (status == NULL) {
+        return 0;
+    }
+    int code = -EINVAL;
+    switch (api->GetErrorCode(status)) {
+    case ORT_FAIL:
+    case ORT_RUNTIME_EXCEPTION:
+    case ORT_EP_FAIL:
+        code = -EIO;
+        break;
+    case ORT_NOT_IMPLEMENTED:
+        code = -ENOTSUP;
+        break;
+    default:
+        break;
+    }
+    error_set(err, code, "ONNX Runtime: %s", api->GetErrorMessage(status));
+    engine_one_line(err->text);
+    api->ReleaseStatus(status);
+    return code;
+}
+
+static void start_library(void)
+{
+    struct error err;
+
+    api = OrtGetApiBase()->GetApi(ORT_API_VERSION);
+    if (api == NULL ||
+        check(api->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "brume", &environment), &err) ||
+        check(api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &memory), &err) ||
+        check(api->GetAllocatorWithDefaultOptions(&allocator), &err)) {
+        environment = NULL;
+    }
+}
+
+static const char *onnxruntime_version(void)
+{
+    return OrtGetApiBase()->GetVersionString();
+}
+
+static ONNXTensorElementDataType onnx_type(enum tensor_type type)
+{
+    for (size_t i = 0; i < N_TYPES; i++) {
+        if (types[i] == type) {
+            return (ONNXTensorElementDataType)i;
+        }
+    }
+    return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+}
+
+/* Memory that a tensor or the model holds, as a value of the library's. */
+static int wrap(const struct tensor_shape *shape, const void *data, OrtValue **ret_value,
+                struct error *err)
+{
+    int64_t dims[TENSOR_RANK_MAX];
+    size_t size;
+    int r = tensor_shape_size(shape, &size, err);
+
+    if (r < 0) {
+        return r;
+    }
+    for (uint32_t i = 0; i < shape->rank; i++) {
+        dims[i] = shape->dims[i];
+    }
+    return check(api->CreateTensorWithDataAsOrtValue(memory, (void *)data, size, dims,
+                                                     shape->rank, onnx_type(shape->type),
+                                                     ret_value),
+                 err);
+}
+
+static int read_shape(const OrtTensorTypeAndShapeInfo *info, struct tensor_shape *ret_shape,
+                      struct error *err)
+{
+    struct tensor_shape shape = {0};
+    int64_t dims[TENSOR_RANK_MAX];
+    ONNXTensorElementDataType type;
+    size_t rank;
+    int r = check(api->GetTensorElementType(info, &type), err);
+
+    if (r == 0) {
+        r = check(api->GetDimensionsCount(info, &rank), err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    shape.type = (size_t)type < N_TYPES ? types[type] : 0;
+    if (tensor_type_size(shape.type) == 0) {
+        return error_set(err, -ENOTSUP, "element type %d of ONNX, which brume does not carry",
+                         (int)type);
+    }
+    if (rank > TENSOR_RANK_MAX) {
+        return error_set(err, -ENOTSUP, "%zu dimensions, more than %d", rank, TENSOR_RANK_MAX);
+    }
+    r = check(api->GetDimensions(info, dims, rank), err);
+    shape.rank = (uint32_t)rank;
+    for (size_t i = 0; i < rank && r == 0; i++) {
+        if (dims[i] > UINT32_MAX) {
+            return error_set(err, -E2BIG, "a dimension of %lld", (long long)dims[i]);
+        }
+        shape.dims[i] = dims[i] > 0 ? (uint32_t)dims[i] : 0;
+    }
+    *ret_shape = shape;
+    return r;
+}
+
+/* Fills one port; its name is malloc'ed even when something else is wrong. */
+static int read_port(const OrtSession *session, size_t index, bool input,
+                     struct engine_port *ret_port, struct error *err)
+{
+    const OrtTensorTypeAndShapeInfo *shape = NULL;
+    OrtTypeInfo *info = NULL;
+    char *name = NULL;
+    int r = check((input ? api->SessionGetInputName
+                         : api->SessionGetOutputName)(session, index, allocator, &name),
+                  err);
+
+    if (r < 0) {
+        return r;
+    }
+    ret_port->name = memory_text(name);
+    allocator->Free(allocator, name);
+    r = check((input ? api->SessionGetInputTypeInfo
+                     : api->SessionGetOutputTypeInfo)(session, index, &info),
+              err);
+    if (r < 0) {
+        return r;
+    }
+    r = check(api->CastTypeInfoToTensorInfo(info, &shape), err);
+    if (r == 0 && shape == NULL) {
+        r = error_set(err, -ENOTSUP, "this is no tensor");
+    }
+    if (r == 0) {
+        r = read_shape(shape, &ret_port->shape, err);
+    }
+    api->ReleaseTypeInfo(info);
+    return r < 0 ? error_wrap(err, "'%.80s'", ret_port->name) : 0;
+}
+
+static int read_ports(struct engine_session *session, struct error *err)
+{
+    int r = check(api->SessionGetInputCount(session->session, &session->n_inputs), err);
+
+    if (r == 0) {
+        r = check(api->SessionGetOutputCount(session->session, &session->n_outputs), err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    session->inputs = memory_new(session->n_inputs, sizeof(*session->inputs));
+    session->outputs = memory_new(session->n_outputs, sizeof(*session->outputs));
+    session->input_names = memory_new(session->n_inputs, sizeof(*session->input_names));
+    session->output_names = memory_new(session->n_outputs, sizeof(*session->output_names));
+    for (size_t i = 0; i < session->n_inputs && r == 0; i++) {
+        r = read_port(session->session, i, true, &session->inputs[i], err);
+        session->input_names[i] = session->inputs[i].name;
+    }
+    for (size_t i = 0; i < session->n_outputs && r == 0; i++) {
+        r = read_port(session->session, i, false, &session->outputs[i], err);
+        session->output_names[i] = session->outputs[i].name;
+    }
+    return r;
+}
+
+static int set_options(OrtSessionOptions *settings, const struct engine_options *options,
+                       struct error *err)
+{
+    GraphOptimizationLevel level = options->infer_only ? ORT_DISABLE_ALL
+                                   : options->exact    ? ORT_ENABLE_EXTENDED
+                                                       : ORT_ENABLE_ALL;
+    int threads = options->threads > 0 ? (int)options->threads : 1;
+    int r = check(api->SetSessionGraphOptimizationLevel(settings, level), err);
+
+    if (r == 0) {
+        r = check(api->SetIntraOpNumThreads(settings, threads), err);
+    }
+    if (r == 0) {
+        r = check(api->SetInterOpNumThreads(settings, 1), err);
+    }
+    if (r == 0) {
+        r = check(api->SetSessionExecutionMode(settings, ORT_SEQUENTIAL), err);
+    }
+    if (r == 0) {
+        r = check(api->AddSessionConfigEntry(settings, "session.intra_op.allow_spinning", "0"),
+                  err);
+    }
+    return r;
+}
+
+static int hand_weights(struct engine_session *session, const struct engine_model *model,
+                        OrtSessionOptions *settings, struct error *err)
+{
+    const char **names = memory_new(model->n_weights, sizeof(*names));
+    int r = 0;
+
+    session->weights = memory_new(model->n_weights, sizeof(*session->weights));
+    session->n_weights = model->n_weights;
+    for (size_t i = 0; i < model->n_weights && r == 0; i++) {
+        names[i] = model->weights[i].name;
+        r = wrap(&model->weights[i].shape, model->weights[i].data, &session->weights[i], err);
+    }
+    if (r == 0 && model->n_weights > 0) {
+        r = check(api->AddExternalInitializers(settings, names,
+                                               (const OrtValue *const *)session->weights,
+                                               model->n_weights),
+                  err);
+    }
+    free(names);
+    return r;
+}
+
+static int prepare(struct engine_session *session, const struct engine_model *model,
+                   const struct engine_options *options, struct error *err)
+{
+    OrtSessionOptions *settings = NULL;
+    int r = check(api->CreateSessionOptions(&settings), err);
+
+    if (r == 0) {
+        r = set_options(settings, options, err);
+    }
+    if (r == 0) {
+        r = hand_weights(session, model, settings, err);
+    }
+    if (r == 0) {
+        r = check(api->CreateSessionFromArray(environment, model->bytes, model->size, settings,
+                                              &session->session),
+                  err);
+    }
+    api->ReleaseSessionOptions(settings);
+    return r < 0 ? r : read_ports(session, err);
+}
+
+static void free_ports(struct engine_port *ports, size_t n)
+{
+    for (size_t i = 0; ports != NULL && i < n; i++) {
+        free((char *)ports[i].name);
+    }
+    free(ports);
+}
+
+static void onnxruntime_close(struct engine_session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    api->ReleaseSession(session->session);
+    for (size_t i = 0; i < session->n_weights; i++) {
+        api->ReleaseValue(session->weights[i]);
+    }
+    free(session->weights);
+    free_ports(session->inputs, session->n_inputs);
+    free_ports(session->outputs, session->n_outputs);
+    free(session->input_names);
+    free(session->output_names);
+    free(session);
+}
+
+static int onnxruntime_open(const struct engine_model *model,
+                            const struct engine_options *options,
+                            struct engine_session **ret_session, struct error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, start_library);
+    if (environment == NULL) {
+        return error_set(err, -ELIBBAD, "ONNX Runtime %s cannot be started (API %d is wanted)",
+                         onnxruntime_version(), ORT_API_VERSION);
+    }
+    struct engine_session *session = memory_new(1, sizeof(*session));
+    int r = prepare(session, model, options, err);
+    if (r < 0) {
+        onnxruntime_close(session);
+        return r;
+    }
+    *ret_session = session;
+    return 0;
+}
+
+static size_t onnxruntime_inputs(const struct engine_session *session,
+                                 const struct engine_port **ret_ports)
+{
+    *ret_ports = session->inputs;
+    return session->n_inputs;
+}
+
+static size_t onnxruntime_outputs(const struct engine_session *session,
+                                  const struct engine_port **ret_ports)
+{
+    *ret_ports = session->outputs;
+    return session->n_outputs;
+}
+
+static void release_value(void *owner)
+{
+    api->ReleaseValue(owner);
+}
+
+/* Is the memory of an output an input's? (An output that is an input is passed, not copied.) */
+static bool is_borrowed(const struct engine_session *session, struct tensor *const *inputs,
+                        const void *data)
+{
+    for (size_t i = 0; i < session->n_inputs; i++) {
+        if (data == inputs[i]->data) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes the value: it becomes the tensor's memory, or is copied and released. */
+static int take_output(const struct engine_session *session, struct tensor *const *inputs,
+                       OrtValue *value, struct tensor **ret_output, struct error *err)
+{
+    OrtTensorTypeAndShapeInfo *info = NULL;
+    struct tensor_shape shape;
+    void *data = NULL;
+    int r = check(api->GetTensorTypeAndShape(value, &info), err);
+
+    if (r == 0) {
+        r = read_shape(info, &shape, err);
+        api->ReleaseTensorTypeAndShapeInfo(info);
+    }
+    if (r == 0) {
+        r = check(api->GetTensorMutableData(value, &data), err);
+    }
+    if (r == 0 && (uintptr_t)data % TENSOR_ALIGNMENT == 0 && data != NULL &&
+        !is_borrowed(session, inputs, data)) {
+        r = tensor_wrap(&shape, data, release_value, value, ret_output, err);
+        if (r == 0) {
+            return 0;
+        }
+    } else if (r == 0) {
+        r = tensor_create(&shape, ret_output, err);
+        if (r == 0 && (*ret_output)->size > 0) {
+            memcpy((*ret_output)->data, data, (*ret_output)->size);
+        }
+    }
+    api->ReleaseValue(value);
+    return r;
+}
+
+static int run_session(struct engine_session *session, struct tensor *const *inputs,
+                       OrtValue **ret_values, struct error *err)
+{
+    OrtValue **values = memory_new(session->n_inputs, sizeof(*values));
+    int r = 0;
+
+    for (size_t i = 0; i < session->n_inputs && r == 0; i++) {
+        r = wrap(&inputs[i]->shape, inputs[i]->data, &values[i], err);
+    }
+    if (r == 0) {
+        r = check(api->Run(session->session, NULL, session->input_names,
+                           (const OrtValue *const *)values, session->n_inputs,
+                           session->output_names, session->n_outputs, ret_values),
+                  err);
+    }
+    for (size_t i = 0; i < session->n_inputs; i++) {
+        api->ReleaseValue(values[i]);
+    }
+    free(values);
+    return r;
+}
+
+static int onnxruntime_run(struct engine_session *session, struct tensor *const *inputs,
+                           struct tensor **ret_outputs, struct error *err)
+{
+    int r = engine_check_inputs(session->inputs, session->n_inputs, inputs, err);
+
+    if (r < 0) {
+        return r;
+    }
+    OrtValue **values = memory_new(session->n_outputs, sizeof(*values));
+    struct tensor **outputs = memory_new(session->n_outputs, sizeof(*outputs));
+    r = run_session(session, inputs, values, err);
+    for (size_t i = 0; i < session->n_outputs; i++) {
+        if (r == 0) {
+            r = take_output(session, inputs, values[i], &outputs[i], err);
+        } else {
+            api->ReleaseValue(values[i]);
+        }
+    }
+    if (r == 0) {
+        memcpy(ret_outputs, outputs, session->n_outputs * sizeof(*outputs));
+    } else {
+        engine_drop(outputs, session->n_outputs);
+    }
+    free(values);
+    free(outputs);
+    return r;
+}
+
+__attribute__((visibility("default"))) const struct engine engine_exported = {
+    .abi = ENGINE_ABI,
+    .name = "onnxruntime",
+    .suffix = ".onnx",
+    .version = onnxruntime_version,
+    .open = onnxruntime_open,
+    .inputs = onnxruntime_inputs,
+    .outputs = onnxruntime_outputs,
+    .run = onnxruntime_run,
+    .close = onnxruntime_close,
+};
