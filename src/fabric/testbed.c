@@ -1,0 +1,291 @@
+#include "fabric/testbed.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/quantity.h"
+#include "base/text.h"
+#include "base/yaml.h"
+#include "fabric/device.h"
+
+#define CORES_LEAST  0.001
+#define CORES_MOST   1024.0
+#define MEMORY_LEAST (4U << 20) /* less and not even the stage itself starts */
+#define LATENCY_MOST 60000.0
+#define LINK_LEAST   125.0 /* 1 kbit/s */
+
+const struct testbed_device testbed_default = {
+    .cores = 0.3, .memory = 1000000000, .link_rate = 12.5e6, .latency_ms = 0.3};
+
+#define SHAPE_KEYS                                                                           \
+    {"cpu", YAML_TEXT, false, "cores, 0.3 or 300m", "CPU quota", NULL, NULL},                \
+        {"memory", YAML_TEXT, false, "a size, 512M or 1Gi", "memory limit", NULL, NULL},     \
+        {"link", YAML_TEXT, false, "a rate, 100Mbit/s", "link, each direction", NULL, NULL}, \
+    {                                                                                        \
+        "latency", YAML_TEXT, false, "a duration, 2ms", "of the link, one way", NULL, NULL   \
+    }
+
+static const struct yaml_key shape_keys[] = {SHAPE_KEYS, {0}};
+
+static const struct yaml_key device_keys[] = {
+    {"name", YAML_TEXT, true, "a name, a-z 0-9 -", "unique; with count, NAME-1, …", NULL, NULL},
+    {"count", YAML_TEXT, false, "an integer", "how many of them", NULL, NULL},
+    SHAPE_KEYS,
+    {"has", YAML_LIST, false, "a list of words", "what `on: {has: …}` may ask for", NULL, NULL},
+    {"type", YAML_TEXT, false, "a name", "devices of one type share a profile", NULL, NULL},
+    {0}};
+
+static const struct yaml_key metadata_keys[] = {
+    {"name", YAML_TEXT, true, "a name", "of the testbed", NULL, NULL}, {0}};
+
+static const struct yaml_key spec_keys[] = {
+    {"defaults", YAML_MAP, false, "a map", "what devices do not say", shape_keys, NULL},
+    {"devices", YAML_LIST, true, "a list of maps", "the devices", device_keys, NULL},
+    {0}};
+
+const struct yaml_key testbed_keys[] = {
+    {"apiVersion", YAML_TEXT, true, "brume.dev/v1alpha1", "the form", NULL,
+     "brume.dev/v1alpha1"},
+    {"kind", YAML_TEXT, true, "Testbed", "what this is", NULL, "Testbed"},
+    {"metadata", YAML_MAP, true, "a map", "its name", metadata_keys, NULL},
+    {"spec", YAML_MAP, true, "a map", "the devices", spec_keys, NULL},
+    {0}};
+
+static int bad(const struct yaml_node *node, const char *key, const char *form,
+               struct error *err)
+{
+    return yaml_fail(node, err, -EINVAL, "%s: '%s' is not %s", key, node->text, form);
+}
+
+static int read_shape(const struct yaml_node *map, struct testbed_device *shape,
+                      struct error *err)
+{
+    const struct yaml_node *cpu = yaml_get(map, "cpu");
+    const struct yaml_node *memory = yaml_get(map, "memory");
+    const struct yaml_node *link = yaml_get(map, "link");
+    const struct yaml_node *latency = yaml_get(map, "latency");
+    double seconds = 0;
+
+    if (cpu != NULL && (quantity_cores(cpu->text, &shape->cores) < 0 ||
+                        shape->cores < CORES_LEAST || shape->cores > CORES_MOST)) {
+        return bad(cpu, "cpu", "a number of cores from 0.001 to 1024, as 0.3 or 300m", err);
+    }
+    if (memory != NULL &&
+        (quantity_memory(memory->text, &shape->memory) < 0 || shape->memory < MEMORY_LEAST)) {
+        return bad(memory, "memory", "a size of at least 4Mi, as 512M", err);
+    }
+    if (link != NULL && (quantity_link_rate(link->text, &shape->link_rate) < 0 ||
+                         shape->link_rate < LINK_LEAST)) {
+        return bad(link, "link", "a rate of at least 1kbit/s, as 100Mbit/s", err);
+    }
+    if (latency != NULL) {
+        if (quantity_duration(latency->text, &seconds) < 0 || seconds * 1000 > LATENCY_MOST) {
+            return bad(latency, "latency", "a duration of at most a minute, as 2ms", err);
+        }
+        shape->latency_ms = seconds * 1000;
+    }
+    return 0;
+}
+
+static char *type_of(const struct testbed_device *shape)
+{
+    return memory_format("cpu-%g-memory-%gM-link-%gM", shape->cores,
+                         (double)shape->memory / 1e6, shape->link_rate * 8 / 1e6);
+}
+
+static void add(struct testbed *testbed, const char *name, const struct testbed_device *shape)
+{
+    testbed->devices =
+        memory_grow(testbed->devices, testbed->n_devices, sizeof(*testbed->devices));
+    testbed->devices[testbed->n_devices++] = (struct fabric_device){
+        .name = memory_text(name),
+        .type = type_of(shape),
+        .cores = shape->cores,
+        .memory = shape->memory,
+        .link_rate = shape->link_rate,
+        .link_latency_ms = shape->latency_ms,
+    };
+}
+
+static int read_count(const struct yaml_node *map, int64_t *ret_count, struct error *err)
+{
+    const struct yaml_node *count = yaml_get(map, "count");
+
+    if (count == NULL) {
+        *ret_count = 1;
+        return 0;
+    }
+    if (quantity_integer(count->text, ret_count) < 0 || *ret_count < 1 ||
+        *ret_count > TESTBED_DEVICES_MOST) {
+        return bad(count, "count", "an integer from 1 to 200", err);
+    }
+    return 0;
+}
+
+static int check_name(const struct testbed *testbed, const struct yaml_node *place,
+                      const char *name, struct error *err)
+{
+    if (!text_is_label(name)) {
+        return yaml_fail(place, err, -EINVAL,
+                         "'%s' is no device's name: 1 to 63 of a-z, 0-9 and -", name);
+    }
+    for (size_t i = 0; i < testbed->n_devices; i++) {
+        if (strcmp(testbed->devices[i].name, name) == 0) {
+            return yaml_fail(place, err, -EINVAL, "there are two devices '%s'", name);
+        }
+    }
+    if (testbed->n_devices == TESTBED_DEVICES_MOST) {
+        return yaml_fail(place, err, -E2BIG, "a testbed has at most %d devices",
+                         TESTBED_DEVICES_MOST);
+    }
+    return 0;
+}
+
+/* What one item of the list says beyond the shape, into the device added last. */
+static int read_rest(struct testbed *testbed, const struct yaml_node *map, struct error *err)
+{
+    struct fabric_device *device = &testbed->devices[testbed->n_devices - 1];
+    const struct yaml_node *type = yaml_get(map, "type");
+    const struct yaml_node *has = yaml_get(map, "has");
+
+    if (type != NULL) {
+        if (!text_is_label(type->text)) {
+            return bad(type, "type", "a name of 1 to 63 of a-z, 0-9 and -", err);
+        }
+        memory_free(&device->type);
+        device->type = memory_text(type->text);
+    }
+    for (size_t i = 0; has != NULL && i < has->n; i++) {
+        device_give(device, has->pairs[i].value->text);
+    }
+    return 0;
+}
+
+static int read_device(struct testbed *testbed, const struct yaml_node *map,
+                       const struct testbed_device *defaults, struct error *err)
+{
+    const struct yaml_node *name = yaml_get(map, "name");
+    struct testbed_device shape = *defaults;
+    int64_t count;
+
+    if (read_shape(map, &shape, err) < 0 || read_count(map, &count, err) < 0) {
+        return err->code;
+    }
+    for (int64_t i = 1; i <= count; i++) {
+        cleanup(memory_free) char *full =
+            count == 1 ? memory_text(name->text) : memory_format("%s-%d", name->text, (int)i);
+        if (check_name(testbed, name, full, err) < 0) {
+            return err->code;
+        }
+        add(testbed, full, &shape);
+        if (read_rest(testbed, map, err) < 0) {
+            return err->code;
+        }
+    }
+    return 0;
+}
+
+int testbed_parse(const char *path, const char *text, size_t size, struct testbed **ret_testbed,
+                  struct error *err)
+{
+    cleanup(yaml_destroyp) struct yaml_document *document = NULL;
+    cleanup(testbed_destroyp) struct testbed *testbed = memory_new(1, sizeof(*testbed));
+    struct testbed_device defaults = testbed_default;
+
+    if (yaml_parse(path, text, size, &document, err) < 0) {
+        return err->code;
+    }
+    const struct yaml_node *root = yaml_root(document);
+    if (yaml_check(root, testbed_keys, err) < 0) {
+        return err->code;
+    }
+    const struct yaml_node *spec = yaml_get(root, "spec");
+    const struct yaml_node *devices = yaml_get(spec, "devices");
+    if (read_shape(yaml_get(spec, "defaults"), &defaults, err) < 0) {
+        return err->code;
+    }
+    if (devices->n == 0) {
+        return yaml_fail(devices, err, -EINVAL, "a testbed without devices");
+    }
+    for (size_t i = 0; i < devices->n; i++) {
+        if (read_device(testbed, devices->pairs[i].value, &defaults, err) < 0) {
+            return err->code;
+        }
+    }
+    *ret_testbed = STEAL(testbed);
+    return 0;
+}
+
+int testbed_load(const char *path, struct testbed **ret_testbed, struct error *err)
+{
+    cleanup(memory_free) char *text = NULL;
+    size_t size;
+
+    if (file_read(path, YAML_SIZE_MAX, (void **)&text, &size, err) < 0) {
+        return err->code;
+    }
+    return testbed_parse(path, text, size, ret_testbed, err);
+}
+
+int testbed_equal(unsigned n_devices, const struct testbed_device *each,
+                  struct testbed **ret_testbed, struct error *err)
+{
+    if (n_devices < 1 || n_devices > TESTBED_DEVICES_MOST) {
+        return error_set(err, -EINVAL, "%u devices: 1 to %d can be emulated", n_devices,
+                         TESTBED_DEVICES_MOST);
+    }
+    if (each->cores < CORES_LEAST || each->cores > CORES_MOST) {
+        return error_set(err, -EINVAL, "%g cores: a device has 0.001 to 1024", each->cores);
+    }
+    if (each->memory != 0 && each->memory < MEMORY_LEAST) {
+        return error_set(err, -EINVAL, "%llu bytes of memory: a device has at least 4Mi",
+                         (unsigned long long)each->memory);
+    }
+    struct testbed *testbed = memory_new(1, sizeof(*testbed));
+    for (unsigned i = 1; i <= n_devices; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "device-%u", i);
+        add(testbed, name, each);
+    }
+    *ret_testbed = testbed;
+    return 0;
+}
+
+int testbed_plain(unsigned n_devices, struct testbed **ret_testbed, struct error *err)
+{
+    struct testbed *testbed = NULL;
+
+    if (testbed_equal(n_devices, &testbed_default, &testbed, err) < 0) {
+        return err->code;
+    }
+    testbed->plain = true;
+    *ret_testbed = testbed;
+    return 0;
+}
+
+void testbed_give(struct testbed *testbed, size_t device, const char *what)
+{
+    device_give(&testbed->devices[device], what);
+}
+
+void testbed_destroy(struct testbed *testbed)
+{
+    for (size_t i = 0; testbed != NULL && i < testbed->n_devices; i++) {
+        device_finish(&testbed->devices[i]);
+    }
+    if (testbed != NULL) {
+        memory_free(&testbed->devices);
+    }
+    free(testbed);
+}
+
+void testbed_destroyp(struct testbed **testbed)
+{
+    testbed_destroy(*testbed);
+    *testbed = NULL;
+}
