@@ -1,0 +1,233 @@
+#include "fabric/bench.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "fabric/testbed.h"
+
+static void on_gone(void *owner, const char *stage, const char *how)
+{
+    struct bench *bench = owner;
+
+    bench->n_gone++;
+    snprintf(bench->gone, sizeof(bench->gone), "%s", stage);
+    snprintf(bench->how, sizeof(bench->how), "%s", how);
+}
+
+static void on_done(void *owner, const struct error *err)
+{
+    struct bench *bench = owner;
+
+    assert_null(err);
+    bench->n_done++;
+}
+
+static void on_seen(void *owner, const char *stage, const char *device)
+{
+    struct bench *bench = owner;
+
+    bench->n_seen++;
+    snprintf(bench->seen, sizeof(bench->seen), "%s", stage);
+    snprintf(bench->device, sizeof(bench->device), "%s", device);
+}
+
+static void give_room(uv_handle_t *handle, size_t wanted, uv_buf_t *ret_room)
+{
+    struct bench *bench = handle->data;
+
+    (void)wanted;
+    *ret_room = uv_buf_init(bench->heard + bench->n_heard,
+                            (unsigned)(sizeof(bench->heard) - 1 - bench->n_heard));
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void on_words(uv_stream_t *stream, ssize_t n, const uv_buf_t *words)
+{
+    struct bench *bench = stream->data;
+
+    (void)words;
+    if (n < 0) {
+        uv_close((uv_handle_t *)stream, free_handle);
+    } else {
+        bench->n_heard += (size_t)n;
+    }
+}
+
+static void on_call(uv_stream_t *door, int status)
+{
+    uv_tcp_t *caller = memory_new(1, sizeof(*caller));
+
+    assert_int_equal(status, 0);
+    uv_tcp_init(door->loop, caller);
+    caller->data = door->data;
+    assert_int_equal(uv_accept(door, (uv_stream_t *)caller), 0);
+    uv_read_start((uv_stream_t *)caller, give_room, on_words);
+}
+
+static void open_door(struct bench *bench)
+{
+    const char *host = bench->fabric->ops->controller_address(bench->fabric);
+    struct sockaddr_in address;
+    int size = sizeof(address);
+
+    uv_tcp_init(&bench->loop, &bench->door);
+    bench->door.data = bench;
+    assert_int_equal(uv_ip4_addr(host, 0, &address), 0);
+    assert_int_equal(uv_tcp_bind(&bench->door, (const struct sockaddr *)&address, 0), 0);
+    assert_int_equal(uv_listen((uv_stream_t *)&bench->door, 8, on_call), 0);
+    uv_tcp_getsockname(&bench->door, (struct sockaddr *)&address, &size);
+    snprintf(bench->controller, sizeof(bench->controller), "%s:%u", host,
+             ntohs(address.sin_port));
+}
+
+struct bench *bench_open(const char *kind, bool emulated)
+{
+    cleanup(testbed_destroyp) struct testbed *testbed = NULL;
+    const struct testbed_device each = {
+        .cores = 0.25, .memory = 64 << 20, .link_rate = 12.5e6, .latency_ms = 0};
+    struct bench *bench = memory_new(1, sizeof(*bench));
+    struct error err;
+
+    bench->kind = kind;
+    bench->emulated = emulated;
+    assert_int_equal(uv_loop_init(&bench->loop), 0);
+    assert_int_equal(testbed_equal(BENCH_DEVICES, &each, &testbed, &err), 0);
+    testbed->plain = !emulated;
+    testbed_give(testbed, 0, "camera");
+    struct fabric_config config = {
+        .loop = &bench->loop,
+        .testbed = testbed,
+        .stage_program = "/proc/self/exe",
+        .events = {.gone = on_gone, .owner = bench},
+    };
+    assert_int_equal(fabric_open(kind, &config, &bench->fabric, &err), 0);
+    const char *note = bench->fabric->ops->note(bench->fabric);
+    if (emulated && note != NULL) {
+        fail_msg("%s", note);
+    }
+    open_door(bench);
+    return bench;
+}
+
+static void close_all(uv_handle_t *handle, void *owner)
+{
+    const struct bench *bench = owner;
+
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, handle == (const uv_handle_t *)&bench->door ? NULL : free_handle);
+    }
+}
+
+void bench_close(struct bench *bench)
+{
+    fabric_closep(&bench->fabric);
+    uv_run(&bench->loop, UV_RUN_NOWAIT);
+    uv_walk(&bench->loop, close_all, bench);
+    uv_run(&bench->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&bench->loop), 0);
+    free(bench);
+}
+
+int bench_start(struct bench *bench, const char *stage, const char *device, const char *token)
+{
+    const struct fabric_start what = {
+        .stage = stage, .device = device, .controller = bench->controller, .token = token};
+    struct error err;
+
+    return bench->fabric->ops->start(bench->fabric, &what, on_done, bench, &err);
+}
+
+void bench_stop(struct bench *bench, const char *stage)
+{
+    struct error err;
+
+    assert_int_equal(bench->fabric->ops->stop(bench->fabric, stage, on_done, bench, &err), 0);
+}
+
+void bench_list(struct bench *bench)
+{
+    struct error err;
+
+    bench->n_seen = 0;
+    assert_int_equal(bench->fabric->ops->list(bench->fabric, on_seen, bench, &err), 0);
+}
+
+void bench_until(struct bench *bench, const unsigned *counter, unsigned value)
+{
+    while (*counter != value) {
+        uv_run(&bench->loop, UV_RUN_ONCE);
+    }
+}
+
+void bench_until_heard(struct bench *bench, const char *text)
+{
+    while (strstr(bench->heard, text) == NULL) {
+        uv_run(&bench->loop, UV_RUN_ONCE);
+    }
+}
+
+static int call(const char *controller, const char *words)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    char host[64];
+    unsigned port;
+
+    if (sscanf(controller, "%63[^:]:%u", host, &port) != 2 ||
+        inet_pton(AF_INET, host, &address.sin_addr) != 1) {
+        return -1;
+    }
+    address.sin_port = htons((uint16_t)port);
+    int line = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(line, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        return -1;
+    }
+    return write(line, words, strlen(words)) < 0 ? -1 : 0;
+}
+
+static void eat(void)
+{
+    for (;;) {
+        volatile char *more = malloc(1 << 20);
+        for (size_t i = 0; more != NULL && i < 1 << 20; i += 512) {
+            more[i] = 1;
+        }
+    }
+}
+
+int bench_stage(int argc, char **argv)
+{
+    char token[64] = "";
+    char words[160];
+
+    if (argc != 5 || strcmp(argv[1], "--name") != 0 || strcmp(argv[3], "--controller") != 0 ||
+        fgets(token, sizeof(token), stdin) == NULL) {
+        return 71;
+    }
+    token[strcspn(token, "\n")] = '\0';
+    if (strcmp(token, "fail") == 0) {
+        return 70;
+    }
+    if (strcmp(token, "eat") == 0) {
+        eat();
+    }
+    while (strcmp(token, "burn") == 0 && clock_process_ns() < 200000000) {
+    }
+    snprintf(words, sizeof(words), "[%s %s]", argv[2], token);
+    if (call(argv[4], words) < 0) {
+        return 72;
+    }
+    for (;;) {
+        pause();
+    }
+}

@@ -1,0 +1,45 @@
+/* A bench for the tests of fabrics: a loop, a fabric on it, and a record of what it said. */
+#ifndef FABRIC_BENCH_H
+#define FABRIC_BENCH_H
+
+#include <uv.h>
+
+#include "base/test.h"
+#include "fabric/fabric.h"
+
+enum { BENCH_DEVICES = 2 };
+
+struct bench {
+    const char *kind; /* of fabric */
+    bool emulated;
+    uv_loop_t loop;
+    struct fabric *fabric;
+    unsigned n_done, n_gone, n_seen;
+    char gone[64], how[128];   /* the last stage that went by itself */
+    char seen[64], device[64]; /* the last one that was listed */
+    uv_tcp_t door;             /* where stages call in */
+    char controller[64];       /* its address */
+    char heard[256];           /* what they said */
+    size_t n_heard;
+};
+
+/* Opens `kind`; limits and a network only when `emulated`. */
+struct bench *bench_open(const char *kind, bool emulated);
+void bench_close(struct bench *bench);
+
+/* What a stage started by these tests does: the token is its script.
+ *   "wait"  says its name and token to the controller, then waits
+ *   "fail"  ends with 70
+ *   "eat"   takes memory until it is killed
+ *   "burn"  uses 200 ms of CPU time, then says so to the controller and waits */
+int bench_stage(int argc, char **argv);
+
+int bench_start(struct bench *bench, const char *stage, const char *device, const char *token);
+void bench_stop(struct bench *bench, const char *stage);
+void bench_list(struct bench *bench);
+
+/* Turns the loop until *counter is `value`. */
+void bench_until(struct bench *bench, const unsigned *counter, unsigned value);
+void bench_until_heard(struct bench *bench, const char *text);
+
+#endif

@@ -1,0 +1,28 @@
+/* Emulated devices: one control group and one network namespace each, made together, and
+ * entered in the ledger, which is how they are removed. */
+#ifndef FABRIC_EMULATION_H
+#define FABRIC_EMULATION_H
+
+#include "fabric/cgroup.h"
+#include "fabric/fabric.h"
+#include "fabric/network.h"
+
+struct ledger;
+
+struct emulation {
+    size_t n_devices;
+    struct cgroup run;
+    struct cgroup *groups; /* by device */
+    struct network network;
+};
+
+/* Makes the devices and writes what they really are into them: addresses, and latencies of 0
+ * where the kernel cannot delay. -ENOTSUP, -EPERM or what the system said when devices cannot
+ * be emulated here; the ledger then lists what was made before. */
+int emulation_make(struct ledger *ledger, size_t n_devices, struct fabric_device *devices,
+                   struct emulation *ret_emulation, struct error *err);
+
+/* Closes descriptors and frees; what the ledger lists stays. */
+void emulation_finish(struct emulation *emulation);
+
+#endif

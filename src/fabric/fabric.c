@@ -1,0 +1,45 @@
+#include "fabric/fabric.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/error.h"
+#include "fabric/fake.h"
+#include "fabric/ledger.h"
+#include "fabric/local.h"
+
+typedef int (*open_fn)(const struct fabric_config *config, struct fabric **ret_fabric,
+                       struct error *err);
+
+static const struct {
+    const char *name;
+    open_fn open;
+} fabrics[] = {
+    {"fake", fake_open},
+    {"local", local_open},
+};
+
+int fabric_open(const char *name, const struct fabric_config *config,
+                struct fabric **ret_fabric, struct error *err)
+{
+    for (size_t i = 0; i < sizeof(fabrics) / sizeof(*fabrics); i++) {
+        if (strcmp(fabrics[i].name, name) == 0) {
+            return fabrics[i].open(config, ret_fabric, err);
+        }
+    }
+    return error_set(err, -ENOENT, "there is no fabric '%s'", name);
+}
+
+void fabric_closep(struct fabric **fabric)
+{
+    if (*fabric != NULL) {
+        (*fabric)->ops->close(*fabric);
+        *fabric = NULL;
+    }
+}
+
+int fabric_clean(unsigned *ret_runs, struct error *err)
+{
+    return ledger_clean(ret_runs, err);
+}

@@ -1,0 +1,165 @@
+#include "fabric/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+/* What the child could not do. */
+struct trouble {
+    int code; /* errno */
+    char step[32];
+};
+
+static _Noreturn void give_up(int report, const char *step)
+{
+    struct trouble trouble = {.code = errno};
+
+    for (size_t i = 0; i + 1 < sizeof(trouble.step) && step[i] != '\0'; i++) {
+        trouble.step[i] = step[i];
+    }
+    ssize_t n = write(report, &trouble, sizeof(trouble));
+    _exit(n == sizeof(trouble) ? 70 : 71);
+}
+
+static void enter_groups(const struct launch *launch, int report)
+{
+    for (unsigned i = 0; i < launch->n_doors; i++) {
+        int door = open(launch->doors[i], O_WRONLY | O_CLOEXEC);
+        if (door < 0 || write(door, "0", 1) != 1) {
+            give_up(report, "enter the control group");
+        }
+        close(door);
+    }
+}
+
+/* Between fork and exec: only what is safe there. */
+static _Noreturn void become(const struct launch *launch, int input, int report, pid_t parent)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    for (int i = 1; i < NSIG; i++) {
+        (void)signal(i, SIG_DFL);
+    }
+    sigprocmask(SIG_UNBLOCK, &all, NULL);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) {
+        _exit(71);
+    }
+    if (setsid() < 0) {
+        give_up(report, "begin a session");
+    }
+    enter_groups(launch, report);
+    if (launch->namespace >= 0 && setns(launch->namespace, CLONE_NEWNET) < 0) {
+        give_up(report, "enter the network namespace");
+    }
+    if (dup2(input, STDIN_FILENO) < 0 || fcntl(STDIN_FILENO, F_SETFD, 0) < 0 ||
+        dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
+        close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
+        give_up(report, "arrange descriptors");
+    }
+    execv(launch->program, launch->argv);
+    give_up(report, "run the program");
+}
+
+static int send_token(const char *token, int *ret_input, struct error *err)
+{
+    char line[LAUNCH_TOKEN_MOST + 2];
+    int n = snprintf(line, sizeof(line), "%s\n", token);
+    int ends[2];
+
+    if (n < 0 || (size_t)n >= sizeof(line)) {
+        return error_set(err, -EINVAL, "a token of over %d bytes", LAUNCH_TOKEN_MOST);
+    }
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        return error_set(err, -errno, "cannot make a pipe: %s", strerrordesc_np(errno));
+    }
+    ssize_t written = write(ends[1], line, (size_t)n);
+    close(ends[1]);
+    *ret_input = ends[0];
+    return written == n ? 0 : error_set(err, -EIO, "cannot hand over the token");
+}
+
+static int hear(int report, const struct launch *launch, struct error *err)
+{
+    struct trouble trouble;
+    ssize_t n;
+
+    do {
+        n = read(report, &trouble, sizeof(trouble));
+    } while (n < 0 && errno == EINTR);
+    if (n != sizeof(trouble)) {
+        return 0;
+    }
+    return error_set(err, -trouble.code, "%s: cannot %s: %s", launch->program, trouble.step,
+                     strerrordesc_np(trouble.code));
+}
+
+int launch_start(const struct launch *launch, pid_t *ret_pid, int *ret_pidfd, struct error *err)
+{
+    cleanup(file_closep) int input = -1;
+    cleanup(file_closep) int reading = -1;
+    int ends[2];
+    char how[64];
+
+    if (send_token(launch->token, &input, err) < 0) {
+        return err->code;
+    }
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        return error_set(err, -errno, "cannot make a pipe: %s", strerrordesc_np(errno));
+    }
+    reading = ends[0];
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        become(launch, input, ends[1], parent);
+    }
+    close(ends[1]);
+    if (pid < 0) {
+        return error_set(err, -EAGAIN, "cannot start another process");
+    }
+    if (hear(reading, launch, err) < 0) {
+        (void)launch_reap(pid, how, sizeof(how));
+        return err->code;
+    }
+    int pidfd = pidfd_open(pid, 0);
+    if (pidfd < 0) {
+        error_set(err, -errno, "cannot watch a process: %s", strerrordesc_np(errno));
+        kill(pid, SIGKILL);
+        (void)launch_reap(pid, how, sizeof(how));
+        return err->code;
+    }
+    *ret_pid = pid;
+    *ret_pidfd = pidfd;
+    return 0;
+}
+
+int launch_reap(pid_t pid, char *ret_how, size_t size)
+{
+    siginfo_t info = {0};
+    int status = 0;
+
+    /* The id belongs to us until the second wait: nothing else can be hit. */
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+    }
+    kill(-pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFSIGNALED(status)) {
+        const char *name = sigdescr_np(WTERMSIG(status));
+        snprintf(ret_how, size, "killed by signal %d (%s)", WTERMSIG(status),
+                 name == NULL ? "unknown" : name);
+        return WTERMSIG(status);
+    }
+    snprintf(ret_how, size, "exited with %d", WEXITSTATUS(status));
+    return 0;
+}

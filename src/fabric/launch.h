@@ -1,0 +1,36 @@
+/* Starts a stage's process where it belongs: in a network namespace and a control group, in a
+ * session of its own (so that Ctrl-C reaches the controller alone), dying with the controller.
+ *
+ * The token goes over standard input, one line; standard output goes to standard error, which
+ * is the controller's.
+ */
+#ifndef FABRIC_LAUNCH_H
+#define FABRIC_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct error;
+
+#define LAUNCH_TOKEN_MOST 1024
+
+struct launch {
+    const char *program;
+    char *const *argv;
+    const char *token;
+    int namespace; /* descriptor of a network namespace; -1: this one */
+    unsigned n_doors;
+    char *const *doors; /* files of control groups: see cgroup_doors() */
+};
+
+/* Returns when the program runs, or with the step that failed. `ret_pidfd` is readable when the
+ * process has ended. */
+int launch_start(const struct launch *launch, pid_t *ret_pid, int *ret_pidfd,
+                 struct error *err);
+
+/* Waits for the process, kills what it left behind in its session, and says how it ended:
+ * "killed by signal 9 (Killed)", "exited with 70". Returns the signal that killed it, or 0. */
+int launch_reap(pid_t pid, char *ret_how, size_t size);
+
+#endif
