@@ -1,10 +1,11 @@
-/* TensorFlow Lite through its C API. The library applies XNNPACK by itself.
+/* TensorFlow Lite through its C API, with XNNPACK for what XNNPACK can run.
  *
  * The interpreter owns its arena, so inputs are copied in and outputs are copied out; both are
  * small beside the layers between them. The bytes of the model are used in place: weights that
  * no operator reads are never paged in.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,19 @@
 #include "engine/engine.h"
 #include "engine/ports.h"
 
+/* The library is spread without the header of this delegate. Later versions of it know more
+ * options, for which zero is the default too. */
+struct xnnpack_options {
+    int32_t n_threads;
+    uint32_t flags;
+    uint64_t later[14];
+};
+TfLiteDelegate *TfLiteXNNPackDelegateCreate(const struct xnnpack_options *options);
+void TfLiteXNNPackDelegateDelete(TfLiteDelegate *delegate);
+
 struct engine_session {
     TfLiteModel *model;
+    TfLiteDelegate *xnnpack;
     TfLiteInterpreter *interpreter;
     size_t n_inputs, n_outputs;
     struct engine_port *inputs, *outputs;
@@ -49,6 +61,19 @@ static int fail(struct engine_session *session, int code, const char *what, stru
 {
     return error_set(err, code, "TensorFlow Lite %s%s%s", what, *session->report ? ": " : "",
                      session->report);
+}
+
+/* The first delegate of a process announces itself on stderr, which belongs to the program. */
+static void hush_delegate(void)
+{
+    FILE *shown = stderr, *nowhere = fopen("/dev/null", "w");
+
+    if (nowhere != NULL) {
+        stderr = nowhere;
+        TfLiteXNNPackDelegateDelete(TfLiteXNNPackDelegateCreate(NULL));
+        stderr = shown;
+        fclose(nowhere);
+    }
 }
 
 static const char *tflite_version(void)
@@ -128,6 +153,7 @@ static void tflite_close(struct engine_session *session)
 {
     if (session != NULL) {
         TfLiteInterpreterDelete(session->interpreter);
+        TfLiteXNNPackDelegateDelete(session->xnnpack);
         TfLiteModelDelete(session->model);
         free(session->inputs);
         free(session->outputs);
@@ -142,9 +168,14 @@ static int prepare(struct engine_session *session, const struct engine_model *mo
     if (session->model == NULL) {
         return error_set(err, -EINVAL, "this is no TensorFlow Lite model, or it is damaged");
     }
+    const int32_t threads = options->threads > 0 ? (int32_t)options->threads : 1;
     TfLiteInterpreterOptions *settings = TfLiteInterpreterOptionsCreate();
-    TfLiteInterpreterOptionsSetNumThreads(settings,
-                                          options->threads > 0 ? (int32_t)options->threads : 1);
+    TfLiteInterpreterOptionsSetNumThreads(settings, threads);
+    if (!options->infer_only) {
+        session->xnnpack =
+            TfLiteXNNPackDelegateCreate(&(struct xnnpack_options){.n_threads = threads});
+        TfLiteInterpreterOptionsAddDelegate(settings, session->xnnpack);
+    }
     TfLiteInterpreterOptionsSetErrorReporter(settings, take_report, session);
     session->interpreter = TfLiteInterpreterCreate(session->model, settings);
     TfLiteInterpreterOptionsDelete(settings);
@@ -161,9 +192,11 @@ static int prepare(struct engine_session *session, const struct engine_model *mo
 static int tflite_open(const struct engine_model *model, const struct engine_options *options,
                        struct engine_session **ret_session, struct error *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, hush_delegate);
     struct engine_session *session = memory_new(1, sizeof(*session));
     int r = prepare(session, model, options, err);
-
     if (r < 0) {
         tflite_close(session);
         return r;
