@@ -158,37 +158,43 @@ struct brume_tensor *brume_output(struct brume_call *call, unsigned port, enum b
     for (uint32_t i = 0; i < rank; i++) {
         wanted.dims[i] = shape[i];
     }
+    struct error ignored;
     if (call->inferring) {
-        struct brume_tensor *face = &output->faces[output->n++];
+        struct brume_tensor *face = &output->faces[output->n];
+        size_t size;
 
+        if (tensor_shape_size(&wanted, &size, &ignored) < 0) {
+            return NULL;
+        }
+        output->n++;
         *face = (struct brume_tensor){.type = type, .rank = rank};
         memcpy(face->shape, wanted.dims, sizeof(face->shape));
         return face;
     }
-    struct error ignored;
     return tensor_create(&wanted, &tensor, &ignored) == 0 ? add(output, tensor) : NULL;
 }
 
-int brume_output_adopt(struct brume_call *call, unsigned port, const struct brume_tensor *given,
-                       void (*release)(void *owner), void *owner)
+int brume_output_adopt(struct brume_call *call, unsigned port,
+                       const struct brume_tensor *tensor, void (*release)(void *owner),
+                       void *owner)
 {
     struct instance_port *output = room(call, port);
-    struct tensor_shape shape = {.type = (enum tensor_type)given->type, .rank = given->rank};
-    struct tensor *tensor;
+    struct tensor_shape shape = {.type = (enum tensor_type)tensor->type, .rank = tensor->rank};
+    struct tensor *adopted;
     struct error err;
 
-    if (output == NULL || given->rank > BRUME_RANK_MAX) {
+    if (output == NULL || tensor->rank > BRUME_RANK_MAX) {
         return brume_fail(call, "there is no output port %u, or it has its fill", port);
     }
-    memcpy(shape.dims, given->shape, sizeof(shape.dims));
-    if ((uintptr_t)given->data % TENSOR_ALIGNMENT != 0) {
+    memcpy(shape.dims, tensor->shape, sizeof(shape.dims));
+    if ((uintptr_t)tensor->data % TENSOR_ALIGNMENT != 0) {
         return brume_fail(call, "an adopted tensor must be aligned to %d bytes",
                           TENSOR_ALIGNMENT);
     }
-    if (tensor_wrap(&shape, given->data, release, owner, &tensor, &err) < 0) {
+    if (tensor_wrap(&shape, tensor->data, release, owner, &adopted, &err) < 0) {
         return brume_fail(call, "%s", err.text);
     }
-    add(output, tensor);
+    add(output, adopted);
     return 0;
 }
 

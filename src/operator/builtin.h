@@ -1,0 +1,19 @@
+/* The operators that are part of the program: one file each. */
+#ifndef OPERATOR_BUILTIN_H
+#define OPERATOR_BUILTIN_H
+
+#include <brume/operator.h>
+
+extern const struct brume_operator builtin_console;
+extern const struct brume_operator builtin_count;
+extern const struct brume_operator builtin_image_source;
+extern const struct brume_operator builtin_json_sink;
+extern const struct brume_operator builtin_letterbox;
+extern const struct brume_operator builtin_model;
+extern const struct brume_operator builtin_noise_source;
+extern const struct brume_operator builtin_null_sink;
+extern const struct brume_operator builtin_resize;
+extern const struct brume_operator builtin_ssd;
+extern const struct brume_operator builtin_yolo;
+
+#endif
