@@ -184,7 +184,8 @@ static int read_port(const OrtSession *session, size_t index, bool input,
     return r < 0 ? error_wrap(err, "'%.80s'", ret_port->name) : 0;
 }
 
-static int read_ports(struct engine_session *session, struct error *err)
+/* `lenient`: a port that brume's tensors cannot hold keeps a shape without type. */
+static int read_ports(struct engine_session *session, bool lenient, struct error *err)
 {
     int r = check(api->SessionGetInputCount(session->session, &session->n_inputs), err);
 
@@ -200,10 +201,12 @@ static int read_ports(struct engine_session *session, struct error *err)
     session->output_names = memory_new(session->n_outputs, sizeof(*session->output_names));
     for (size_t i = 0; i < session->n_inputs && r == 0; i++) {
         r = read_port(session->session, i, true, &session->inputs[i], err);
+        r = r == -ENOTSUP && lenient ? 0 : r;
         session->input_names[i] = session->inputs[i].name;
     }
     for (size_t i = 0; i < session->n_outputs && r == 0; i++) {
         r = read_port(session->session, i, false, &session->outputs[i], err);
+        r = r == -ENOTSUP && lenient ? 0 : r;
         session->output_names[i] = session->outputs[i].name;
     }
     return r;
@@ -274,7 +277,7 @@ static int prepare(struct engine_session *session, const struct engine_model *mo
                   err);
     }
     api->ReleaseSessionOptions(settings);
-    return r < 0 ? r : read_ports(session, err);
+    return r < 0 ? r : read_ports(session, options->infer_only, err);
 }
 
 static void free_ports(struct engine_port *ports, size_t n)

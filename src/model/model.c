@@ -15,6 +15,7 @@
 #include "model/reader.h"
 
 static const struct model_format *const formats[] = {
+    &model_onnx,
     NULL,
 };
 
@@ -55,13 +56,9 @@ static int read_format(struct model *model, struct error *err)
     if (model->reader == NULL) {
         return error_set(err, -EBADMSG, "not a model file that brume knows (.onnx, .tflite)");
     }
-    int r = model->reader->read(model, err);
-    r = r < 0 ? r : model_finish(model, err);
-    if (r < 0) {
-        return r;
-    }
     model->hash = hash_bytes(model);
-    return 0;
+    int r = model->reader->read(model, err);
+    return r < 0 ? r : model_finish(model, err);
 }
 
 static int read_or_wrap(struct model **model, struct model **ret_model, struct error *err)
@@ -150,6 +147,7 @@ void model_close(struct model *model)
     free(model->outputs);
     free(model->legal);
     free(model->path);
+    free(model->note);
     free(model);
 }
 

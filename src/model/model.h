@@ -68,6 +68,7 @@ struct model {
     int *inputs, *outputs;      /* tensor ids */
     bool *legal;                /* n_layers + 1 entries; 0 and n_layers are always legal */
     bool stateful;              /* a layer remembers earlier frames: do not replicate it */
+    char *note; /* NULL, or a sentence: why it can be cut in fewer places than it should */
     /* private */
     const struct model_format *reader;
     const uint8_t *bytes;

@@ -1,7 +1,8 @@
 /* What a reader of a model format implements, and what model.c gives it.
  *
  * A reader fills `path`-independent facts into a zeroed struct model: tensors (name, shape,
- * constant), layers (name, kind, inputs, outputs, stateful, operations), the graph's inputs and
+ * constant, and the size of constants whose shape is no tensor of ours), layers (name, kind,
+ * inputs, outputs, stateful, operations), the graph's inputs and
  * outputs, its own `detail`. Everything else is derived from these in cuts.c. A reader may
  * leave a half-filled model behind when it fails: model.c cleans up.
  *
@@ -26,6 +27,7 @@ struct model_format {
     void (*close)(struct model *model); /* frees `detail`; may be NULL */
 };
 
+extern const struct model_format model_onnx;
 extern const struct model_format model_tflite;
 
 /* Room for n tensors or layers, zeroed, all with no producer; -E2BIG over the limits. */

@@ -1,0 +1,102 @@
+#include "model/onnx.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { ACTIVATIONS_MAX = 2 /* between a layer and its QuantizeLinear */ };
+
+/* A file is ONNX when its first field is one of ModelProto's. */
+static bool probe(const uint8_t *bytes, size_t size)
+{
+    static const uint8_t numbers[] = {ONNX_MODEL_IR_VERSION, 5};
+    struct protobuf_reader reader = protobuf_read((struct protobuf_span){bytes, size});
+    uint64_t tag;
+
+    if (protobuf_next_number(&reader, &tag) != 0) {
+        return false;
+    }
+    if ((tag & 7) == PROTOBUF_VARINT) {
+        return memchr(numbers, (int)(tag >> 3), sizeof(numbers)) != NULL && tag >> 3 < 8;
+    }
+    return (tag & 7) == PROTOBUF_BYTES && ((tag >> 3 >= 2 && tag >> 3 <= 8) || tag >> 3 == 14 ||
+                                           tag >> 3 == 20 || tag >> 3 == ONNX_MODEL_FUNCTION);
+}
+
+static bool is_activation(const char *kind)
+{
+    return strcmp(kind, "Relu") == 0 || strcmp(kind, "Clip") == 0 ||
+           strcmp(kind, "LeakyRelu") == 0 || strcmp(kind, "Sigmoid") == 0;
+}
+
+/* Layers after..before form one: no cut k with after < k <= before. Counted, as they overlap:
+ * changes[k] says how many more ranges hold k than hold k - 1. */
+static void join(int *changes, int after, int before)
+{
+    changes[after + 1]++;
+    changes[before + 1]--;
+}
+
+static void join_dequantized(const struct model *model, int place, int *changes)
+{
+    const struct model_layer *layer = &model->layers[place];
+
+    for (unsigned i = 0; i < layer->n_inputs; i++) {
+        const struct model_tensor *input = &model->tensors[layer->inputs[i]];
+
+        if (!input->constant && input->producer >= 0 &&
+            strcmp(model->layers[input->producer].kind, "DequantizeLinear") == 0) {
+            join(changes, input->producer, place);
+        }
+    }
+}
+
+static void join_quantized(const struct model *model, int place, int *changes)
+{
+    const struct model_layer *layer = &model->layers[place];
+
+    for (unsigned depth = 0; depth < ACTIVATIONS_MAX + 1 && layer->n_inputs > 0; depth++) {
+        const struct model_tensor *input = &model->tensors[layer->inputs[0]];
+
+        if (input->constant || input->producer < 0) {
+            return;
+        }
+        join(changes, input->producer, place);
+        layer = &model->layers[input->producer];
+        if (!is_activation(layer->kind)) {
+            return;
+        }
+    }
+}
+
+/* The engine makes one layer of integers out of DequantizeLinear, Conv (or what else), its
+ * activation and QuantizeLinear. A cut between them would make it compute with floats instead,
+ * and round differently: it is forbidden from the first to the last. */
+static void restrict_cuts(struct model *model)
+{
+    cleanup(memory_free) int *changes = memory_new(model->n_layers + 2, sizeof(*changes));
+    int n_ranges = 0;
+
+    for (size_t i = 0; i < model->n_layers; i++) {
+        if (model->layers[i].constant) {
+            continue;
+        }
+        join_dequantized(model, (int)i, changes);
+        if (strcmp(model->layers[i].kind, "QuantizeLinear") == 0) {
+            join_quantized(model, (int)i, changes);
+        }
+    }
+    for (size_t k = 1; k < model->n_layers; k++) {
+        n_ranges += changes[k];
+        model->legal[k] = model->legal[k] && n_ranges == 0;
+    }
+}
+
+const struct model_format model_onnx = {
+    .name = "onnx",
+    .probe = probe,
+    .read = onnx_read,
+    .restrict_cuts = restrict_cuts,
+    .segment = onnx_segment,
+    .close = onnx_close,
+};

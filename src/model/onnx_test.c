@@ -1,0 +1,408 @@
+/* Small ONNX files written by hand. A graph is put together field by field, in the order of the
+ * calls, as exporters do. */
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/test.h"
+#include "model/onnx.h"
+
+static struct protobuf_writer graph;
+
+static void add_node(const char *kind, const char *inputs, const char *output)
+{
+    cleanup(memory_free) char *copy = memory_text(inputs);
+    size_t node = protobuf_begin(&graph, ONNX_GRAPH_NODE);
+    char *rest = NULL;
+
+    for (char *name = strtok_r(copy, " ", &rest); name != NULL;
+         name = strtok_r(NULL, " ", &rest)) {
+        protobuf_write_text(&graph, ONNX_NODE_INPUT, name);
+    }
+    protobuf_write_text(&graph, ONNX_NODE_OUTPUT, output);
+    protobuf_write_text(&graph, ONNX_NODE_OP_TYPE, kind);
+    protobuf_end(&graph, node);
+}
+
+/* A node whose attribute is a graph with one node, which reads `inner`. */
+static void add_branch(const char *input, const char *inner, const char *output)
+{
+    size_t node = protobuf_begin(&graph, ONNX_GRAPH_NODE);
+
+    protobuf_write_text(&graph, ONNX_NODE_INPUT, input);
+    protobuf_write_text(&graph, ONNX_NODE_OUTPUT, output);
+    protobuf_write_text(&graph, ONNX_NODE_OP_TYPE, "If");
+    size_t attribute = protobuf_begin(&graph, ONNX_NODE_ATTRIBUTE);
+    size_t branch = protobuf_begin(&graph, ONNX_ATTRIBUTE_GRAPH);
+    add_node("Relu", inner, "inside");
+    protobuf_end(&graph, branch);
+    protobuf_end(&graph, attribute);
+    protobuf_end(&graph, node);
+}
+
+/* A float32 tensor; a dimension of 0 is written by the name "N". */
+static void add_value(uint32_t number, const char *name, size_t rank, const uint32_t *dims)
+{
+    size_t value = protobuf_begin(&graph, number);
+
+    protobuf_write_text(&graph, ONNX_VALUE_NAME, name);
+    size_t type = protobuf_begin(&graph, ONNX_VALUE_TYPE);
+    size_t tensor = protobuf_begin(&graph, ONNX_TYPE_TENSOR);
+    protobuf_write_number(&graph, ONNX_TYPE_TENSOR_ELEMENT, 1);
+    size_t shape = protobuf_begin(&graph, ONNX_TYPE_TENSOR_SHAPE);
+    for (size_t i = 0; i < rank; i++) {
+        size_t dimension = protobuf_begin(&graph, ONNX_SHAPE_DIMENSION);
+        if (dims[i] > 0) {
+            protobuf_write_number(&graph, ONNX_DIMENSION_VALUE, dims[i]);
+        } else {
+            protobuf_write_text(&graph, ONNX_DIMENSION_NAME, "N");
+        }
+        protobuf_end(&graph, dimension);
+    }
+    protobuf_end(&graph, shape);
+    protobuf_end(&graph, tensor);
+    protobuf_end(&graph, type);
+    protobuf_end(&graph, value);
+}
+
+#define ADD_VALUE(number, name, ...)                                              \
+    add_value(number, name, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), \
+              (uint32_t[]){__VA_ARGS__})
+
+/* float32[n, 4, 1, 1] as raw data; `size` bytes, whatever the shape says. */
+static void add_weight(const char *name, uint32_t n, size_t size)
+{
+    cleanup(memory_free) void *zeros = memory_new(size, 1);
+    size_t weight = protobuf_begin(&graph, ONNX_GRAPH_INITIALIZER);
+
+    protobuf_write_number(&graph, ONNX_TENSOR_DIMS, n);
+    protobuf_write_bytes(&graph, ONNX_TENSOR_DIMS, "\x04\x01\x01", 3);
+    protobuf_write_number(&graph, ONNX_TENSOR_TYPE, 1);
+    protobuf_write_text(&graph, ONNX_TENSOR_NAME, name);
+    protobuf_write_bytes(&graph, ONNX_TENSOR_RAW, zeros, size);
+    protobuf_end(&graph, weight);
+}
+
+static struct protobuf_writer file;
+
+/* Makes a file of the graph and empties it. */
+static void finish_file(void)
+{
+    file.size = 0;
+    protobuf_write_number(&file, ONNX_MODEL_IR_VERSION, 3);
+    size_t opset = protobuf_begin(&file, ONNX_MODEL_OPSET);
+    protobuf_write_number(&file, ONNX_OPSET_VERSION, 11);
+    protobuf_end(&file, opset);
+    protobuf_write_bytes(&file, ONNX_MODEL_GRAPH, graph.bytes, graph.size);
+    assert_false(file.failed || graph.failed);
+    graph.size = 0;
+}
+
+static struct model *open_file(void)
+{
+    struct model *model = NULL;
+    struct error err;
+
+    finish_file();
+    if (model_read("test.onnx", file.bytes, file.size, &model, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    return model;
+}
+
+static void assert_refused(int code, const char *text)
+{
+    struct model *model = NULL;
+    struct error err;
+
+    finish_file();
+    assert_int_equal(model_read("test.onnx", file.bytes, file.size, &model, &err), code);
+    assert_string_equal(err.text, text);
+}
+
+/* x -> Conv(big) -> c -> Relu -> r -> Conv(small) -> y */
+static void add_chain(void)
+{
+    add_node("Conv", "x big", "c");
+    add_node("Relu", "c", "r");
+    add_node("Conv", "r small", "y");
+    add_weight("big", 64, 1024);
+    add_weight("small", 4, 64);
+    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 0, 4, 8, 8);
+    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "c", 0, 64, 8, 8);
+    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "r", 0, 64, 8, 8);
+    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 0, 4, 8, 8);
+}
+
+static void layers_have_names_kinds_shapes_and_costs(void **state)
+{
+    (void)state;
+    add_chain();
+    cleanup(model_closep) struct model *model = open_file();
+
+    assert_string_equal(model->format, "onnx");
+    assert_int_equal(model->n_layers, 3);
+    assert_string_equal(model->layers[0].name, "Conv_0");
+    assert_string_equal(model->layers[1].kind, "Relu");
+    assert_int_equal(model->layers[0].weight_size, 1024);
+    assert_true(model->layers[0].operations == 2.0 * 64 * 8 * 8 * 4);
+    assert_true(model->layers[1].operations == 64.0 * 8 * 8);
+    assert_int_equal(model->n_inputs, 1);
+    assert_int_equal(model->n_outputs, 1);
+    assert_string_equal(model->tensors[model->outputs[0]].name, "y");
+    assert_int_equal(model_live_size(model, 1), 64 * 8 * 8 * 4);
+    assert_null(model->note);
+}
+
+static void an_open_batch_is_one(void **state)
+{
+    (void)state;
+    add_chain();
+    cleanup(model_closep) struct model *model = open_file();
+    const struct tensor_shape *input = &model->tensors[model->inputs[0]].shape;
+    const struct tensor_shape *output = &model->tensors[model->outputs[0]].shape;
+
+    assert_int_equal(input->dims[0], 1);
+    assert_int_equal(output->dims[0], 1);
+    assert_int_equal(model_live_size(model, 0), 4 * 8 * 8 * 4);
+}
+
+static void other_open_dimensions_forbid_cuts(void **state)
+{
+    (void)state;
+    add_node("Relu", "x", "c");
+    add_node("Relu", "c", "r");
+    add_node("Relu", "r", "y");
+    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 0);
+    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "c", 1, 0);
+    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "r", 1, 4);
+    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4);
+    cleanup(model_closep) struct model *model = open_file();
+
+    assert_true(model->legal[0]);
+    assert_false(model->legal[1]);
+    assert_true(model->legal[2]);
+    assert_true(model->legal[3]);
+}
+
+static void a_segment_is_a_model(void **state)
+{
+    (void)state;
+    add_chain();
+    cleanup(model_closep) struct model *model = open_file();
+    cleanup(model_segment_destroyp) struct model_segment *segment = NULL;
+    cleanup(model_closep) struct model *part = NULL;
+    struct error err;
+
+    assert_int_equal(model_segment(model, 1, 3, &segment, &err), 0);
+    assert_int_equal(segment->n_inputs, 1);
+    assert_string_equal(model->tensors[segment->inputs[0]].name, "c");
+    assert_int_equal(model_read("part", segment->image.bytes, segment->image.size, &part, &err),
+                     0);
+    assert_int_equal(part->n_layers, 2);
+    assert_string_equal(part->layers[0].kind, "Relu");
+    assert_string_equal(part->tensors[part->inputs[0]].name, "c");
+    assert_string_equal(part->tensors[part->outputs[0]].name, "y");
+    assert_true(tensor_shape_equal(&part->tensors[part->inputs[0]].shape,
+                                   &model->tensors[segment->inputs[0]].shape));
+    assert_true(tensor_shape_equal(&part->tensors[part->outputs[0]].shape,
+                                   &model->tensors[segment->outputs[0]].shape));
+}
+
+static void big_weights_stay_in_the_file(void **state)
+{
+    (void)state;
+    add_chain();
+    cleanup(model_closep) struct model *model = open_file();
+    cleanup(model_segment_destroyp) struct model_segment *segment = NULL;
+    struct error err;
+
+    assert_int_equal(model_segment(model, 0, 3, &segment, &err), 0);
+    assert_int_equal(segment->image.n_weights, 1);
+    const struct engine_weight *weight = &segment->image.weights[0];
+    assert_string_equal(weight->name, "big");
+    assert_int_equal(weight->shape.dims[0], 64);
+    assert_true((const uint8_t *)weight->data > file.bytes);
+    assert_true((const uint8_t *)weight->data + 1024 <= file.bytes + file.size);
+    assert_true(segment->image.size < 1024);
+}
+
+static void weights_listed_as_inputs_stay_weights(void **state)
+{
+    (void)state;
+    add_chain();
+    ADD_VALUE(ONNX_GRAPH_INPUT, "big", 64, 4, 1, 1);
+    cleanup(model_closep) struct model *model = open_file();
+
+    assert_int_equal(model->n_inputs, 1);
+    assert_string_equal(model->tensors[model->inputs[0]].name, "x");
+}
+
+static void what_is_made_of_weights_goes_along(void **state)
+{
+    (void)state;
+    add_node("Neg", "small", "k");
+    add_node("Relu", "x", "c");
+    add_node("Conv", "c k", "y");
+    add_weight("small", 4, 64);
+    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4, 8, 8);
+    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "c", 1, 4, 8, 8);
+    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4, 8, 8);
+    cleanup(model_closep) struct model *model = open_file();
+    cleanup(model_segment_destroyp) struct model_segment *segment = NULL;
+    cleanup(model_closep) struct model *part = NULL;
+    struct error err;
+
+    assert_true(model->layers[0].constant);
+    assert_int_equal(model_segment(model, 2, 3, &segment, &err), 0);
+    assert_int_equal(segment->n_inputs, 1);
+    assert_int_equal(model_read("part", segment->image.bytes, segment->image.size, &part, &err),
+                     0);
+    assert_int_equal(part->n_layers, 2);
+    assert_string_equal(part->layers[0].kind, "Neg");
+    assert_string_equal(part->layers[1].kind, "Conv");
+}
+
+static void a_subgraph_reads_from_around_it(void **state)
+{
+    (void)state;
+    add_node("Relu", "x", "a");
+    add_node("Relu", "x", "b");
+    add_branch("a", "b", "y");
+    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4);
+    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "a", 1, 4);
+    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "b", 1, 4);
+    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4);
+    cleanup(model_closep) struct model *model = open_file();
+    cleanup(memory_free) int *live = NULL;
+
+    assert_int_equal(model->layers[2].n_inputs, 2);
+    assert_int_equal(model_live(model, 2, &live), 2);
+    assert_string_equal(model->tensors[live[1]].name, "b");
+}
+
+static void quantized_layers_stay_whole(void **state)
+{
+    (void)state;
+    static const char *const made[] = {"q", "d", "c", "r", "e"};
+
+    add_node("QuantizeLinear", "x small", "q");
+    add_node("DequantizeLinear", "q small", "d");
+    add_node("Conv", "d small", "c");
+    add_node("Relu", "c", "r");
+    add_node("QuantizeLinear", "r small", "e");
+    add_node("DequantizeLinear", "e small", "y");
+    add_weight("small", 4, 64);
+    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4, 8, 8);
+    for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++) {
+        ADD_VALUE(ONNX_GRAPH_VALUE_INFO, made[i], 1, 4, 8, 8);
+    }
+    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4, 8, 8);
+    cleanup(model_closep) struct model *model = open_file();
+    char text[8] = {0};
+
+    for (size_t k = 0; k <= model->n_layers; k++) {
+        text[k] = model->legal[k] ? '|' : '-';
+    }
+    assert_string_equal(text, "||---||");
+}
+
+static void refusals_say_what_is_wrong(void **state)
+{
+    (void)state;
+    add_chain();
+    add_weight("odd", 4, 60);
+    assert_refused(-EBADMSG,
+                   "test.onnx: weight 'odd' has 60 bytes where its shape asks for 64");
+    add_chain();
+    add_node("Relu", "later", "z");
+    assert_refused(-EBADMSG,
+                   "test.onnx: layer 'Relu_3' reads 'later', which nothing before it makes");
+    add_chain();
+    add_node("Relu", "z", "z");
+    assert_refused(-EBADMSG,
+                   "test.onnx: layer 'Relu_3' reads 'z', which nothing before it makes");
+    add_chain();
+    add_node("Relu", "c", "r");
+    assert_refused(-EBADMSG, "test.onnx: tensor 'r' is made twice");
+    add_chain();
+    ADD_VALUE(ONNX_GRAPH_OUTPUT, "z", 1);
+    assert_refused(-EBADMSG, "test.onnx: output 'z' is made by no layer");
+    add_chain();
+    protobuf_write_text(&graph, ONNX_GRAPH_SPARSE, "");
+    assert_refused(-ENOTSUP,
+                   "test.onnx: the model has sparse weights; save it with dense ones");
+    add_chain();
+    size_t weight = protobuf_begin(&graph, ONNX_GRAPH_INITIALIZER);
+    protobuf_write_text(&graph, ONNX_TENSOR_NAME, "far");
+    protobuf_write_number(&graph, ONNX_TENSOR_LOCATION, 1);
+    protobuf_end(&graph, weight);
+    assert_refused(-ENOTSUP,
+                   "test.onnx: weight 'far' lies in a file of its own; save the model "
+                   "with its weights inside");
+}
+
+static void a_file_broken_off_anywhere_is_refused(void **state)
+{
+    (void)state;
+    add_chain();
+    finish_file();
+    for (size_t n = 0; n < file.size; n++) {
+        cleanup(memory_free) uint8_t *part = memory_new(n, 1);
+        struct model *model = NULL;
+        struct error err = {0};
+
+        memcpy(part, file.bytes, n);
+        assert_int_equal(model_read("test.onnx", part, n, &model, &err), -EBADMSG);
+        assert_int_equal(strncmp(err.text, "test.onnx: ", 11), 0);
+    }
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind,
+                        struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+/* A cache of its own: the user's is left alone. */
+static char cache[] = "/tmp/brume-onnx-XXXXXX";
+
+static int begin(void **state)
+{
+    (void)state;
+    return mkdtemp(cache) == NULL || setenv("BRUME_CACHE", cache, 1) != 0;
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    nftw(cache, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    protobuf_writer_finish(&graph);
+    protobuf_writer_finish(&file);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layers_have_names_kinds_shapes_and_costs),
+        cmocka_unit_test(an_open_batch_is_one),
+        cmocka_unit_test(other_open_dimensions_forbid_cuts),
+        cmocka_unit_test(a_segment_is_a_model),
+        cmocka_unit_test(big_weights_stay_in_the_file),
+        cmocka_unit_test(weights_listed_as_inputs_stay_weights),
+        cmocka_unit_test(what_is_made_of_weights_goes_along),
+        cmocka_unit_test(a_subgraph_reads_from_around_it),
+        cmocka_unit_test(quantized_layers_stay_whole),
+        cmocka_unit_test(refusals_say_what_is_wrong),
+        cmocka_unit_test(a_file_broken_off_anywhere_is_refused),
+    };
+    return cmocka_run_group_tests_name("onnx", tests, begin, finish);
+}
