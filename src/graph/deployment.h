@@ -24,6 +24,11 @@ enum {
     DEPLOYMENT_STAGES_MAX = 4096,
     DEPLOYMENT_REPLICAS_MAX = 64, /* of one group */
     DEPLOYMENT_INPUTS_MAX = 16,   /* of one operator */
+    DEPLOYMENT_PORTS_MAX = 16,    /* outputs of one operator */
+    DEPLOYMENT_PARAMS_MAX = 128,  /* of one operator */
+    DEPLOYMENT_WORKERS_MAX = 256, /* of one stage */
+    DEPLOYMENT_CREDIT_MAX = 4096,
+    DEPLOYMENT_WINDOW_MAX = 65536,
 };
 
 struct deployment_param {
@@ -82,9 +87,9 @@ const struct deployment_operator *deployment_operator(const struct deployment *d
                                                       const char *name); /* or NULL */
 const struct deployment_stage *deployment_stage(const struct deployment *deployment,
                                                 const char *name); /* or NULL */
-/* The channel that carries an input of `operator` into its group, or NULL: it is local. */
+/* The channel that carries an input of `reader` into its group, or NULL: it is local. */
 const struct deployment_channel *deployment_channel(const struct deployment *deployment,
-                                                    const struct deployment_operator *operator,
+                                                    const struct deployment_operator *reader,
                                                     size_t input);
 size_t deployment_replicas(const struct deployment *deployment, const char *group);
 

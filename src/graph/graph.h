@@ -6,11 +6,10 @@
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
 
+#include <brume/operator.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <brume/operator.h>
 
 struct error;
 
@@ -28,8 +27,8 @@ struct graph_param {
 
 /* An input port, and the output port that feeds it. */
 struct graph_input {
-    unsigned operator;  /* index in graph.operators */
-    unsigned port;      /* of that operator */
+    unsigned operator; /* index in graph.operators */
+    unsigned port;     /* of that operator */
     struct graph_place place;
 };
 
@@ -50,13 +49,13 @@ struct graph {
     char *file; /* the manifest, for messages */
     char *name; /* metadata.name */
     enum graph_objective objective;
-    double qos_rate;      /* frames/s; 0: none */
+    double qos_rate;         /* frames/s; 0: none */
     uint64_t qos_latency_ms; /* 0: none */
     size_t n_operators;
     struct graph_operator *operators; /* in topological order */
 };
 
-const char *graph_param(const struct graph_operator *operator, const char *name); /* or NULL */
+const char *graph_param(const struct graph_operator *operator, const char * name); /* or NULL */
 void graph_destroy(struct graph *graph);
 void graph_destroyp(struct graph **graph);
 

@@ -1,15 +1,16 @@
 /* Reads an application's manifest (YAML) and refuses what cannot run, before anything starts.
  *
- * Every message has the form "street.yaml:7:23: unknown operator 'yolo9' (did you mean 'yolo'?)".
- * Checked here: keys, types of values, names, operators and their parameters, files, edges,
- * kinds of ports, cycles, operators that no source reaches or whose output nobody reads.
+ * Every message has the form "street.yaml:7:23: unknown operator 'yolo9' (did you mean
+ * 'yolo'?)". Checked here: keys, types of values, names, operators and their parameters, files,
+ * edges, kinds of ports, cycles, operators that no source reaches or whose output nobody reads.
  */
 #ifndef GRAPH_MANIFEST_H
 #define GRAPH_MANIFEST_H
 
 #include "graph/graph.h"
 
-/* The operators there are: the registry of src/operator in the programs, a table in the tests. */
+/* The operators there are: the registry of src/operator in the programs, a table in the tests.
+ */
 struct manifest_catalog {
     const struct brume_operator *(*find)(void *owner, const char *name); /* NULL: none */
     /* Names one by one, for "did you mean"; NULL past the last. */
@@ -24,7 +25,8 @@ struct manifest_catalog {
 int manifest_load(const char *path, const struct manifest_catalog *catalog,
                   struct graph **ret_graph, struct error *err);
 
-/* The same from memory; `path` is used for messages and as the place where files are searched. */
+/* The same from memory; `path` is used for messages and as the place where files are searched.
+ */
 int manifest_parse(const char *path, const char *text, size_t size,
                    const struct manifest_catalog *catalog, struct graph **ret_graph,
                    struct error *err);
