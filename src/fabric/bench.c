@@ -179,15 +179,18 @@ void bench_until_heard(struct bench *bench, const char *text)
 
 static int call(const char *controller, const char *words)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
+    struct sockaddr_in address;
     char host[64];
-    unsigned port;
 
-    if (sscanf(controller, "%63[^:]:%u", host, &port) != 2 ||
-        inet_pton(AF_INET, host, &address.sin_addr) != 1) {
+    snprintf(host, sizeof(host), "%s", controller);
+    char *colon = strchr(host, ':');
+    if (colon == NULL) {
         return -1;
     }
-    address.sin_port = htons((uint16_t)port);
+    *colon = '\0';
+    if (uv_ip4_addr(host, (int)strtol(colon + 1, NULL, 10), &address) != 0) {
+        return -1;
+    }
     int line = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(line, (const struct sockaddr *)&address, sizeof(address)) < 0) {
         return -1;

@@ -4,6 +4,7 @@
  * "4:memory:/PATH", or "0::/PATH" for version 2. ROOT is the part of the hierarchy that a
  * container was given, and PATH begins with it.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #include "base/memory.h"
 #include "fabric/cgroup.h"
 
-#define PROC_MOST   (1024 * 1024)
+#define PROC_MOST   ((size_t)1 << 20)
 #define PATH_LENGTH 1024
 
 static const char *const controllers[CGROUP_N] = {"cpu", "cpuacct", "memory"};
@@ -166,6 +167,7 @@ int cgroup_find(struct cgroup *ret_parent, struct error *err)
         }
     }
     for (unsigned i = 0; i < CGROUP_N; i++) {
+        assert(parent.folders[i] != NULL);
         if (access(parent.folders[i], W_OK) < 0) {
             return error_set(err, -ENOTSUP, "control groups cannot be made in %s: %s",
                              parent.folders[i], strerrordesc_np(errno));

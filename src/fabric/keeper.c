@@ -13,22 +13,19 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "fabric/ledger.h"
+#include "fabric/process.h"
 
 enum { PIPE = 3 };
 
 static void become_deaf(void)
 {
-    const int deaf[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
-    sigset_t all;
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
+    const struct sigaction deaf = {.sa_handler = SIG_IGN};
 
-    sigfillset(&all);
-    for (int i = 1; i < NSIG; i++) {
-        (void)signal(i, SIG_DFL);
+    process_reset_signals();
+    for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+        (void)sigaction(signals[i], &deaf, NULL);
     }
-    for (size_t i = 0; i < sizeof(deaf) / sizeof(*deaf); i++) {
-        (void)signal(deaf[i], SIG_IGN);
-    }
-    sigprocmask(SIG_UNBLOCK, &all, NULL);
 }
 
 static _Noreturn void keep(const char *path, int pipe)
@@ -61,16 +58,15 @@ int keeper_start(struct ledger *ledger, struct keeper *ret_keeper, struct error 
         return error_set(err, -errno, "cannot make a pipe: %s", strerrordesc_np(errno));
     }
     cleanup(file_closep) int reading = ends[0];
-    cleanup(file_closep) int writing = ends[1];
     pid_t pid = fork();
     if (pid < 0) {
-        return error_set(err, -errno, "cannot start the keeper: %s", strerrordesc_np(errno));
+        close(ends[1]);
+        return error_set(err, -EAGAIN, "cannot start another process");
     }
     if (pid == 0) {
         keep(ledger->path, reading);
     }
-    struct keeper keeper = {.pid = pid, .pidfd = pidfd_open(pid, 0), .pipe = writing};
-    writing = -1;
+    struct keeper keeper = {.pid = pid, .pidfd = pidfd_open(pid, 0), .pipe = ends[1]};
     if (keeper.pidfd < 0) {
         keeper_stop(&keeper);
         return error_set(err, -ENOTSUP, "the kernel has no pidfd_open: Linux 5.3 is needed");

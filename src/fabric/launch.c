@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "fabric/process.h"
 
 /* What the child could not do. */
 struct trouble {
@@ -45,13 +46,7 @@ static void enter_groups(const struct launch *launch, int report)
 /* Between fork and exec: only what is safe there. */
 static _Noreturn void become(const struct launch *launch, int input, int report, pid_t parent)
 {
-    sigset_t all;
-
-    sigfillset(&all);
-    for (int i = 1; i < NSIG; i++) {
-        (void)signal(i, SIG_DFL);
-    }
-    sigprocmask(SIG_UNBLOCK, &all, NULL);
+    process_reset_signals();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) {
         _exit(71);
     }

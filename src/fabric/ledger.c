@@ -109,12 +109,13 @@ int ledger_lock(int *ret_lock, struct error *err)
         return err->code;
     }
     cleanup(memory_free) char *path = memory_format("%s/lock", folder);
-    cleanup(file_closep) int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock < 0 || flock(lock, LOCK_EX) < 0) {
-        return error_set(err, -errno, "cannot lock %s: %s", path, strerrordesc_np(errno));
+        error_set(err, -errno, "cannot lock %s: %s", path, strerrordesc_np(errno));
+        file_closep(&lock);
+        return err->code;
     }
     *ret_lock = lock;
-    lock = -1;
     return 0;
 }
 

@@ -19,10 +19,11 @@
 #include "fabric/tool.h"
 
 #define NAMESPACES    "/run/netns"
-#define PACKET        1514        /* bytes of a full Ethernet frame */
-#define SUBNET_BASE   0xc6120000U /* 198.18.0.0 */
+#define PACKET        UINT64_C(1514)   /* bytes of a full Ethernet frame */
+#define QUEUE_LEAST   UINT64_C(131072) /* two of the kernel's glued packets */
+#define SUBNET_BASE   0xc6120000U      /* 198.18.0.0 */
 #define SUBNETS       512
-#define ROUTES_MOST   (1024 * 1024)
+#define ROUTES_MOST   ((size_t)1 << 20)
 #define COUNTERS_MOST 65536
 
 struct names {
@@ -78,7 +79,7 @@ static void add_disciplines(struct script *script, const char *device,
     const char *parent = "root";
 
     burst = burst < 2 * PACKET ? 2 * PACKET : burst;
-    queue = queue < 32 * PACKET ? 32 * PACKET : queue;
+    queue = queue < QUEUE_LEAST ? QUEUE_LEAST : queue;
     if (link->rate > 0) {
         script_add(script,
                    "qdisc add dev %s root handle 1: tbf rate %.0fbps burst %" PRIu64
@@ -266,16 +267,18 @@ int network_read(const struct network *network, size_t index, uint64_t *ret_sent
         size += (size_t)n;
     }
     snprintf(port, sizeof(port), " d%zu:", index + 1);
-    const char *line = strstr(text, port);
-    uint64_t to_switch, from_switch;
-    /* NOLINTNEXTLINE(cert-err34-c): numbers written by the kernel */
-    if (line == NULL ||
-        sscanf(strchr(line, ':') + 1, "%" SCNu64 " %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
-               &to_switch, &from_switch) != 2) {
+    char *at = strstr(text, port);
+    if (at == NULL) {
         return error_set(err, -ENODEV, "the link of device %zu is gone", index + 1);
     }
-    *ret_sent = to_switch;
-    *ret_received = from_switch;
+    at = strchr(at, ':') + 1;
+    /* The first of eight numbers is what the switch received, the ninth what it sent. */
+    uint64_t numbers[9] = {0};
+    for (size_t i = 0; i < 9; i++) {
+        numbers[i] = strtoull(at, &at, 10);
+    }
+    *ret_sent = numbers[0];
+    *ret_received = numbers[8];
     return 0;
 }
 

@@ -68,9 +68,21 @@ bool process_lives(pid_t pid, uint64_t started)
            stat.state != 'X';
 }
 
+void process_reset_signals(void)
+{
+    const struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigset_t all;
+
+    for (int i = 1; i < NSIG; i++) {
+        (void)sigaction(i, &usual, NULL);
+    }
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_UNBLOCK, &all, NULL);
+}
+
 bool process_pause(unsigned *attempt)
 {
-    const struct timespec moment = {.tv_nsec = 2 * 1000 * 1000};
+    const struct timespec moment = {.tv_nsec = 2000000};
 
     nanosleep(&moment, NULL);
     return ++*attempt < 2500;

@@ -20,6 +20,9 @@ int process_kill(pid_t pid, uint64_t started, struct error *err);
 /* CPU time in nanoseconds (user and system) and resident memory in bytes; zeros when gone. */
 void process_usage(pid_t pid, uint64_t *ret_cpu_ns, uint64_t *ret_memory);
 
+/* Every signal as a new program expects it; safe between fork and exec. */
+void process_reset_signals(void);
+
 /* Sleeps a moment in a loop that waits for the kernel; false once five seconds are over. */
 bool process_pause(unsigned *attempt);
 

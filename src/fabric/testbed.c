@@ -1,5 +1,6 @@
 #include "fabric/testbed.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,6 +264,7 @@ int testbed_plain(unsigned n_devices, struct testbed **ret_testbed, struct error
     if (testbed_equal(n_devices, &testbed_default, &testbed, err) < 0) {
         return err->code;
     }
+    assert(testbed != NULL);
     testbed->plain = true;
     *ret_testbed = testbed;
     return 0;
