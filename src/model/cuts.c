@@ -14,27 +14,29 @@
 #include "base/memory.h"
 #include "model/reader.h"
 
-static bool id_valid(const struct model *model, int id)
+static bool ids_valid(const struct model *model, const int *ids, size_t n)
 {
-    return id >= 0 && (size_t)id < model->n_tensors;
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || (size_t)ids[i] >= model->n_tensors) {
+            return false;
+        }
+    }
+    return true;
 }
 
-static int check_ids(const struct model *model, struct error *err)
+int model_check_ids(const struct model *model, struct error *err)
 {
-    size_t ports = 0;
-
+    if (!ids_valid(model, model->inputs, model->n_inputs) ||
+        !ids_valid(model, model->outputs, model->n_outputs)) {
+        return error_set(err, -EBADMSG,
+                         "the model's inputs or outputs name tensors that do "
+                         "not exist");
+    }
     for (size_t i = 0; i < model->n_layers; i++) {
         const struct model_layer *layer = &model->layers[i];
-        bool valid = true;
 
-        for (unsigned j = 0; j < layer->n_inputs; j++) {
-            valid = valid && id_valid(model, layer->inputs[j]);
-        }
-        for (unsigned j = 0; j < layer->n_outputs; j++) {
-            valid = valid && id_valid(model, layer->outputs[j]);
-        }
-        ports += (size_t)layer->n_inputs + layer->n_outputs;
-        if (!valid || ports > MODEL_PORTS_MAX) {
+        if (!ids_valid(model, layer->inputs, layer->n_inputs) ||
+            !ids_valid(model, layer->outputs, layer->n_outputs)) {
             return error_set(err, -EBADMSG, "layer %zu (%s) names tensors that do not exist", i,
                              layer->kind);
         }
@@ -55,7 +57,7 @@ static size_t drop_constants(const struct model *model, int *ids, size_t n)
     return kept;
 }
 
-static int link_inputs(struct model *model, bool *known, struct error *err)
+static void link_inputs(struct model *model, bool *known)
 {
     for (size_t i = 0; i < model->n_tensors; i++) {
         model->tensors[i].producer = -1;
@@ -63,14 +65,9 @@ static int link_inputs(struct model *model, bool *known, struct error *err)
         known[i] = model->tensors[i].constant;
     }
     for (size_t i = 0; i < model->n_inputs; i++) {
-        if (!id_valid(model, model->inputs[i])) {
-            return error_set(err, -EBADMSG,
-                             "input %zu of the model is a tensor that does not exist", i);
-        }
         known[model->inputs[i]] = true;
     }
     model->n_inputs = drop_constants(model, model->inputs, model->n_inputs);
-    return 0;
 }
 
 static int link_layer(struct model *model, size_t index, bool *known, struct error *err)
@@ -110,7 +107,7 @@ static int link_layer(struct model *model, size_t index, bool *known, struct err
 static int link_outputs(struct model *model, const bool *known, struct error *err)
 {
     for (size_t i = 0; i < model->n_outputs; i++) {
-        if (!id_valid(model, model->outputs[i]) || !known[model->outputs[i]]) {
+        if (!known[model->outputs[i]]) {
             return error_set(err, -EBADMSG, "output %zu of the model is made by no layer", i);
         }
     }
@@ -119,6 +116,11 @@ static int link_outputs(struct model *model, const bool *known, struct error *er
         return error_set(err, -EBADMSG, "the model has no output that depends on anything");
     }
     return 0;
+}
+
+static bool working(const struct model_layer *layer)
+{
+    return !layer->constant && !layer->idle;
 }
 
 /* A layer is needed when it keeps state or makes a tensor that is used; what an idle layer
@@ -156,11 +158,6 @@ static void derive_sizes(struct model *model)
             tensor->size = 0;
         }
     }
-}
-
-static bool working(const struct model_layer *layer)
-{
-    return !layer->constant && !layer->idle;
 }
 
 /* Of all cuts that divide the working layers alike, only the one right before a working layer
@@ -217,9 +214,12 @@ void model_forbid_between(struct model *model, size_t first, size_t last)
 int model_finish(struct model *model, struct error *err)
 {
     cleanup(memory_free) bool *known = memory_new(model->n_tensors, sizeof(*known));
-    int r = check_ids(model, err);
+    int r = model_check_ids(model, err);
 
-    r = r < 0 ? r : link_inputs(model, known, err);
+    if (r < 0) {
+        return r;
+    }
+    link_inputs(model, known);
     derive_sizes(model);
     for (size_t i = 0; i < model->n_layers && r == 0; i++) {
         r = link_layer(model, i, known, err);
@@ -230,7 +230,10 @@ int model_finish(struct model *model, struct error *err)
     }
     walk_back(model);
     for (size_t i = 0; i < model->n_layers; i++) {
-        model->stateful = model->stateful || model->layers[i].stateful;
+        struct model_layer *layer = &model->layers[i];
+
+        model->stateful = model->stateful || layer->stateful;
+        layer->operations = working(layer) ? layer->operations : 0;
     }
     free(model->legal);
     model->legal = memory_new(model->n_layers + 1, sizeof(*model->legal));

@@ -16,6 +16,7 @@
 
 static const struct model_format *const formats[] = {
     &model_onnx,
+    &model_tflite,
     NULL,
 };
 

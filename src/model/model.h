@@ -53,7 +53,8 @@ struct model_layer {
     bool constant; /* all inputs are constants */
     bool idle;     /* makes nothing that an output of the model depends on */
     uint64_t weight_size; /* bytes of its constants */
-    double operations;    /* multiply-adds x 2, or elements of the result for light kinds */
+    double operations;    /* per frame: multiply-adds x 2, or elements of the result for light
+                           * kinds; 0 for constant and idle layers */
 };
 
 struct model {

@@ -34,6 +34,10 @@ extern const struct model_format model_tflite;
 int model_allocate_tensors(struct model *model, size_t n, struct error *err);
 int model_allocate_layers(struct model *model, size_t n, struct error *err);
 
+/* All ids of layers, inputs and outputs name a tensor. model_finish() checks it too; for
+ * readers that follow ids before. */
+int model_check_ids(const struct model *model, struct error *err);
+
 /* Derives sizes, producers, uses, constant and idle layers, and the legal cuts from what the
  * reader has filled in; checks every id. -EBADMSG with a sentence for a graph that is not one.
  */
