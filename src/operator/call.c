@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "operator/instance.h"
-#include "operator/param.h"
+#include "base/param.h"
 
 struct operator_instance {
     struct brume_call call;

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/quantity.h"
 #include "operator/instance.h"
-#include "operator/param.h"
+#include "base/param.h"
 
 _Static_assert(sizeof(struct brume_view) == sizeof(struct frame_view), "one layout");
 _Static_assert((int)BRUME_BOOL == (int)TENSOR_BOOL, "one numbering");

@@ -1,11 +1,16 @@
-#include "operator/param.h"
+#include "base/param.h"
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/quantity.h"
+#include "base/text.h"
+
+enum { CHOICES_MAX = 64, CHOICE_SIZE = 64 };
 
 static const struct {
     const char *name, *example;
@@ -40,19 +45,36 @@ const struct brume_param *param_find(const struct brume_operator *type, const ch
     return NULL;
 }
 
-static bool in_choices(const char *choices, const char *value)
+/* Looks for `value` in "one|two|three": 0, or -EINVAL and the nearest, or "". */
+static int find_choice(const char *choices, const char *value, char *ret_nearest)
 {
-    size_t size = strlen(value);
+    cleanup(memory_free) char *list = memory_text(choices);
+    const char *names[CHOICES_MAX];
+    char *rest = NULL;
+    size_t n = 0;
 
-    for (const char *at = choices; at != NULL && *at != '\0';) {
-        size_t length = strcspn(at, "|");
-
-        if (length == size && memcmp(at, value, size) == 0) {
-            return true;
+    for (char *name = strtok_r(list, "|", &rest); name != NULL && n < CHOICES_MAX;
+         name = strtok_r(NULL, "|", &rest)) {
+        if (strcmp(name, value) == 0) {
+            return 0;
         }
-        at += length + (at[length] == '|');
+        names[n++] = name;
     }
-    return false;
+    const char *nearest = text_nearest(value, names, n);
+    snprintf(ret_nearest, CHOICE_SIZE, "%s", nearest == NULL ? "" : nearest);
+    return -EINVAL;
+}
+
+static int check_choice(const struct brume_param *row, const char *value, struct error *err)
+{
+    char nearest[CHOICE_SIZE];
+
+    if (find_choice(row->choices, value, nearest) == 0) {
+        return 0;
+    }
+    return error_set(err, -EINVAL, "'%s' must be one of %s, not '%.64s'%s%s%s", row->name,
+                     row->choices, value, *nearest == '\0' ? "" : " (did you mean '", nearest,
+                     *nearest == '\0' ? "" : "'?)");
 }
 
 static int check_range(const struct brume_param *row, double value, struct error *err)
@@ -93,7 +115,6 @@ static int understand(const struct brume_param *row, const char *value, double *
     case BRUME_NUMBERS:
         return quantity_numbers(value, 0, NULL, &n);
     case BRUME_CHOICE:
-        return in_choices(row->choices, value) ? 0 : -EINVAL;
     case BRUME_TEXT:
     case BRUME_FILE:
     case BRUME_FILES:
@@ -110,12 +131,11 @@ int param_check(const struct brume_param *row, const char *value, struct error *
     if (*value == '\0' && row->fallback != NULL && *row->fallback == '\0') {
         return 0;
     }
+    if (row->kind == BRUME_CHOICE) {
+        return check_choice(row, value, err);
+    }
     if (understand(row, value, &number) < 0) {
-        if (row->kind == BRUME_CHOICE) {
-            return error_set(err, -EINVAL, "'%s' must be one of %s, not '%s'", row->name,
-                             row->choices, value);
-        }
-        return error_set(err, -EINVAL, "'%s' must be %s, not '%s'", row->name,
+        return error_set(err, -EINVAL, "'%s' must be %s, not '%.64s'", row->name,
                          kinds[row->kind].example, value);
     }
     switch (row->kind) {

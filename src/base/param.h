@@ -1,6 +1,8 @@
-/* Parameters: one table per operator validates what the manifest says. */
-#ifndef OPERATOR_PARAM_H
-#define OPERATOR_PARAM_H
+/* Parameters of operators: the row of an operator's table against a value. The manifest's
+ * checker and the stage that opens the operator ask the same function.
+ */
+#ifndef BASE_PARAM_H
+#define BASE_PARAM_H
 
 #include <brume/operator.h>
 
