@@ -37,7 +37,8 @@ struct error;
 struct model;
 
 enum {
-    PLANNER_ATOMS_MAX = 512,
+    PLANNER_ATOMS_MAX = 256,
+    PLANNER_TYPES_MAX = 32,
     PLANNER_DEVICES_MAX = 256,
     PLANNER_GROUPS_MAX = 64,
     PLANNER_CUTS = 64,          /* candidate cuts per model, unless the input says otherwise */

@@ -1,0 +1,179 @@
+/* What no plan can beat, by three arguments.
+ *
+ * Work: give every device a price per core. Whatever the plan, each frame's work costs at least
+ * the sum over atoms of the cheapest price x time, and the devices offer no more than the sum
+ * of price x cores; so the rate is at most their ratio, for any prices (weak duality of the
+ * linear program that spreads the work freely). Good prices are found by multiplicative
+ * updates. Instances: what cannot be replicated runs one frame at a time. Link: every frame
+ * begins on the device of the only source, and either is finished there or leaves over its
+ * link.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "planner/problem.h"
+#include "planner/search.h"
+
+enum { ROUNDS = 200 };
+
+struct market {
+    const struct planner_problem *problem;
+    size_t n;                           /* kinds: devices that are alike share a price */
+    size_t kind[PLANNER_DEVICES_MAX];   /* one device of each */
+    double cores[PLANNER_DEVICES_MAX];  /* of all devices of the kind */
+    double price[PLANNER_DEVICES_MAX];  /* per core */
+    double bought[PLANNER_DEVICES_MAX]; /* core seconds per frame */
+};
+
+static double atom_time(const struct planner_problem *problem, size_t device, size_t atom)
+{
+    if (!problem_allowed(problem, device, atom, atom + 1)) {
+        return INFINITY;
+    }
+    return problem->atom_least[problem->device_type[device] * problem->n_atoms + atom];
+}
+
+static void market_open(struct market *market, size_t n_devices)
+{
+    const struct planner_problem *problem = market->problem;
+
+    for (size_t device = 0; device < n_devices; device++) {
+        size_t i = 0;
+
+        while (i < market->n && !problem_alike(problem, market->kind[i], device)) {
+            i++;
+        }
+        if (i == market->n) {
+            double work = 0;
+
+            for (size_t atom = 0; atom < problem->n_atoms; atom++) {
+                double time = atom_time(problem, device, atom);
+
+                work += isfinite(time) ? time : 0;
+            }
+            market->kind[i] = device;
+            market->price[i] = 1 / fmax(work, 1e-12);
+            market->n++;
+        }
+        market->cores[i] += problem->devices[device].cores;
+    }
+}
+
+/* Buys one frame's work where it is cheapest; returns what it costs. */
+static double market_buy(struct market *market)
+{
+    double cost = 0;
+
+    memset(market->bought, 0, market->n * sizeof(market->bought[0]));
+    for (size_t atom = 0; atom < market->problem->n_atoms; atom++) {
+        double least = INFINITY, time_least = 0;
+        size_t where = 0;
+
+        for (size_t i = 0; i < market->n; i++) {
+            double time = atom_time(market->problem, market->kind[i], atom);
+
+            if (time * market->price[i] < least) {
+                least = time * market->price[i];
+                time_least = time;
+                where = i;
+            }
+        }
+        cost += isfinite(least) ? least : 0;
+        market->bought[where] += time_least;
+    }
+    return cost;
+}
+
+static double bound_work(const struct planner_problem *problem, size_t n_devices)
+{
+    struct market market = {.problem = problem};
+    double best = INFINITY;
+
+    market_open(&market, n_devices);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        double cost = market_buy(&market), offer = 0;
+
+        for (size_t i = 0; i < market.n; i++) {
+            offer += market.price[i] * market.cores[i];
+        }
+        best = cost > 0 ? fmin(best, offer / cost) : best;
+        for (size_t i = 0; i < market.n && market.n > 1 && cost > 0; i++) {
+            double asked = market.price[i] * market.bought[i] / cost;
+            double given = market.price[i] * market.cores[i] / offer;
+
+            market.price[i] *= exp((asked - given) / sqrt(1 + round));
+        }
+    }
+    return best;
+}
+
+static double bound_instances(const struct planner_problem *problem, size_t n_devices)
+{
+    double bound = INFINITY;
+
+    for (size_t atom = 0; atom < problem->n_atoms; atom++) {
+        double fastest = 0;
+
+        for (size_t device = 0; device < n_devices; device++) {
+            double time = atom_time(problem, device, atom);
+
+            fastest = fmax(fastest, fmin(1, problem->devices[device].cores) / time);
+        }
+        if (!problem->atoms[atom].replicable || problem->replicas < 2) {
+            bound = fmin(bound, fastest);
+        }
+    }
+    return bound;
+}
+
+/* Whether all frames come from atom 0, and the smallest flow. */
+static bool only_source(const struct planner_problem *problem, double *ret_smallest)
+{
+    double smallest = INFINITY;
+    bool fed[PLANNER_ATOMS_MAX] = {0};
+
+    for (size_t i = 0; i < problem->n_flows; i++) {
+        for (size_t j = 0; j < problem->flows[i].n_to; j++) {
+            fed[problem->flows[i].to[j]] = true;
+            smallest = fmin(smallest, (double)problem->flows[i].size);
+        }
+    }
+    for (size_t atom = 1; atom < problem->n_atoms; atom++) {
+        if (!fed[atom]) {
+            return false;
+        }
+    }
+    *ret_smallest = smallest;
+    return !problem->atoms[0].replicable;
+}
+
+static double bound_link(const struct planner_problem *problem, size_t n_devices)
+{
+    double bound = 0, smallest = 0;
+
+    if (!only_source(problem, &smallest)) {
+        return INFINITY;
+    }
+    for (size_t device = 0; device < n_devices; device++) {
+        const struct planner_device *home = &problem->devices[device];
+        double time = 0, leaving = home->link_rate > 0 ? home->link_rate / smallest : INFINITY;
+
+        if (!problem_allowed(problem, device, 0, 1)) {
+            continue;
+        }
+        for (size_t atom = 0; atom < problem->n_atoms; atom++) {
+            time += atom_time(problem, device, atom);
+        }
+        bound = fmax(bound, home->cores / time + leaving);
+    }
+    return bound;
+}
+
+double search_bound(const struct planner_problem *problem, size_t n_devices)
+{
+    double bound = problem->demand > 0 ? problem->demand : INFINITY;
+
+    bound = fmin(bound, bound_work(problem, n_devices));
+    bound = fmin(bound, bound_instances(problem, n_devices));
+    return fmin(bound, bound_link(problem, n_devices));
+}

@@ -1,0 +1,266 @@
+/* The rate model. For given groups everything is linear in x (frames/s of the application) and
+ * y (frames/s of a replica), and a device has at most one y; so for a given x each replica has
+ * an interval of possible y, and x is reached when for every team the sum of y can be x. The
+ * set of reachable x is an interval from 0, found by bisection.
+ */
+#include "planner/layout.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "planner/problem.h"
+
+static const double RATE_MOST = 1e9; /* of what costs nothing */
+
+static void team_count(struct layout_weight *weight, const struct layout *layout)
+{
+    memset(weight->size, 0, layout->n_groups * sizeof(weight->size[0]));
+    for (size_t device = 0; device < weight->n_devices; device++) {
+        if (layout->team[device] >= 0) {
+            weight->size[layout->team[device]]++;
+        }
+    }
+}
+
+/* Groups that may exist at all: pins, closed boundaries, what may be replicated. */
+static bool groups_allowed(const struct layout_weight *weight, const struct layout *layout)
+{
+    const struct planner_problem *problem = weight->problem;
+
+    for (unsigned i = 0; i < layout->n_groups; i++) {
+        const struct layout_group *group = &layout->groups[i];
+
+        if (!problem_groupable(problem, group->from, group->to)) {
+            return false;
+        }
+        if (group->single != LAYOUT_TEAM) {
+            if (!problem_allowed(problem, (size_t)group->single, group->from, group->to)) {
+                return false;
+            }
+        } else if (weight->size[i] == 0 || weight->size[i] > problem->replicas ||
+                   !problem_replicable(problem, group->from, group->to)) {
+            return false;
+        }
+    }
+    for (size_t device = 0; device < weight->n_devices; device++) {
+        int team = layout->team[device];
+
+        if (team >= 0 && !problem_allowed(problem, device, layout->groups[team].from,
+                                          layout->groups[team].to)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void loads_clear(struct layout_weight *weight)
+{
+    const struct planner_problem *problem = weight->problem;
+
+    for (size_t i = 0; i < weight->n_devices; i++) {
+        const struct planner_device *device = &problem->devices[i];
+        double link = device->link_rate > 0 ? device->link_rate : INFINITY;
+
+        weight->loads[i] = (struct layout_load){
+            .lines = {{0, 0, device->cores}, {0, 0, link}, {0, 0, link}},
+            .y_most = INFINITY,
+        };
+    }
+}
+
+/* What goes over the channels of a group, per frame. */
+struct totals {
+    double sent_bytes, sent_frames, received_bytes, received_frames;
+};
+
+/* Frames that a device gives to itself do not cross its link. When both groups of a channel are
+ * single that is all of x, when one is a team with this device it is the device's y. */
+static void channel_spare(struct layout_weight *weight, const struct layout *layout,
+                          unsigned from, unsigned to, double size)
+{
+    int sender = layout->groups[from].single, receiver = layout->groups[to].single;
+    struct layout_line *lines = NULL;
+
+    if (sender != LAYOUT_TEAM && sender == receiver) {
+        lines = weight->loads[sender].lines;
+        lines[LAYOUT_UP].x -= size;
+        lines[LAYOUT_DOWN].x -= size;
+    } else if (sender != LAYOUT_TEAM && layout->team[sender] == (int)to) {
+        lines = weight->loads[sender].lines;
+        lines[LAYOUT_UP].y -= size;
+        lines[LAYOUT_DOWN].y -= size;
+    } else if (receiver != LAYOUT_TEAM && layout->team[receiver] == (int)from) {
+        lines = weight->loads[receiver].lines;
+        lines[LAYOUT_UP].y -= size;
+        lines[LAYOUT_DOWN].y -= size;
+    }
+}
+
+/* Walks the channels: one for each flow and group that reads it. A team that is fed by more
+ * than one group is not allowed. */
+static bool channels_add(struct layout_weight *weight, const struct layout *layout,
+                         struct totals *totals)
+{
+    const struct planner_problem *problem = weight->problem;
+    size_t end = layout->groups[layout->n_groups - 1].to;
+
+    for (size_t i = 0; i < problem->n_flows; i++) {
+        const struct planner_flow *flow = &problem->flows[i];
+
+        if (flow->from >= end) {
+            continue;
+        }
+        unsigned from = weight->group_of[flow->from], last = from;
+
+        for (size_t j = 0; j < flow->n_to && flow->to[j] < end; j++) {
+            unsigned to = weight->group_of[flow->to[j]];
+
+            if (to == last) {
+                continue;
+            }
+            last = to;
+            if (weight->upstream[to] != -1 && weight->upstream[to] != (int)from) {
+                weight->upstream[to] = -2;
+            } else {
+                weight->upstream[to] = (int)from;
+            }
+            totals[from].sent_bytes += (double)flow->size;
+            totals[from].sent_frames += 1;
+            totals[to].received_bytes += (double)flow->size;
+            totals[to].received_frames += 1;
+            channel_spare(weight, layout, from, to, (double)flow->size);
+        }
+    }
+    for (unsigned i = 0; i < layout->n_groups; i++) {
+        if (layout->groups[i].single == LAYOUT_TEAM && weight->upstream[i] < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool memory_fits(struct layout_weight *weight, const struct layout *layout)
+{
+    const struct planner_problem *problem = weight->problem;
+
+    for (unsigned i = 0; i < layout->n_groups; i++) {
+        const struct layout_group *group = &layout->groups[i];
+
+        if (group->single != LAYOUT_TEAM) {
+            weight->loads[group->single].memory +=
+                problem->memory[problem_index(problem, group->from, group->to)];
+        }
+    }
+    for (size_t device = 0; device < weight->n_devices; device++) {
+        int team = layout->team[device];
+        struct layout_load *load = &weight->loads[device];
+
+        if (team >= 0) {
+            load->memory += problem->memory[problem_index(problem, layout->groups[team].from,
+                                                          layout->groups[team].to)];
+        }
+        if (problem->devices[device].memory > 0 &&
+            load->memory > problem->devices[device].memory) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* How many processes of a group a device may run: as many as it has cores, when pins and memory
+ * leave room for them. Takes the memory. */
+static unsigned instances_reserve(struct layout_weight *weight, const struct layout *layout,
+                                  unsigned index, size_t device)
+{
+    const struct planner_problem *problem = weight->problem;
+    const struct planner_device *home = &problem->devices[device];
+    const struct layout_group *group = &layout->groups[index];
+    unsigned members = group->single == LAYOUT_TEAM ? weight->size[index] : 1;
+    unsigned most = problem->replicas / members;
+
+    if (most < 2 || home->cores <= 1 || weight->upstream[index] < 0 ||
+        !problem_replicable(problem, group->from, group->to)) {
+        return 1;
+    }
+    uint64_t each = problem->memory[problem_index(problem, group->from, group->to)];
+
+    most = home->cores < most ? (unsigned)ceil(home->cores) : most;
+    if (home->memory > 0 && each > 0) {
+        uint64_t more = (home->memory - weight->loads[device].memory) / each;
+
+        most = more + 1 < most ? (unsigned)more + 1 : most;
+    }
+    weight->loads[device].memory += (most - 1) * each;
+    return most;
+}
+
+/* The load of one member of a group. */
+static void member_add(struct layout_weight *weight, const struct layout *layout,
+                       unsigned index, size_t device, const struct totals *totals)
+{
+    const struct planner_problem *problem = weight->problem;
+    const struct layout_group *group = &layout->groups[index];
+    unsigned number = problem->device_type[device];
+    const struct planner_type *type = &problem->types[number];
+    size_t at = problem_type_index(problem, number, group->from, group->to);
+    struct layout_load *load = &weight->loads[device];
+    double cores = problem->devices[device].cores;
+    double per_second = fmin(1, cores) / fmax(problem->longest[at], 1 / RATE_MOST);
+    double amounts[LAYOUT_LINES] = {
+        problem->cost[at] + totals->sent_frames * type->send_frame +
+            totals->sent_bytes * type->send_byte +
+            totals->received_frames * type->receive_frame +
+            totals->received_bytes * type->receive_byte,
+        totals->sent_bytes,
+        totals->received_bytes,
+    };
+    bool single = group->single != LAYOUT_TEAM;
+    unsigned instances = instances_reserve(weight, layout, index, device);
+
+    for (unsigned i = 0; i < LAYOUT_LINES; i++) {
+        load->lines[i].x += single ? amounts[i] : 0;
+        load->lines[i].y += single ? 0 : amounts[i];
+    }
+    if (single) {
+        weight->x_most = fmin(weight->x_most, per_second * instances);
+    } else {
+        load->y_most = fmin(load->y_most, per_second * instances);
+    }
+}
+
+bool layout_weigh(struct layout_weight *weight, const struct layout *layout)
+{
+    struct totals totals[PLANNER_GROUPS_MAX] = {0};
+
+    team_count(weight, layout);
+    if (!groups_allowed(weight, layout)) {
+        return false;
+    }
+    loads_clear(weight);
+    if (!memory_fits(weight, layout)) {
+        return false;
+    }
+    for (unsigned i = 0; i < layout->n_groups; i++) {
+        const struct layout_group *group = &layout->groups[i];
+
+        weight->upstream[i] = -1;
+        memset(weight->group_of + group->from, (int)i, (size_t)(group->to - group->from));
+    }
+    if (!channels_add(weight, layout, totals)) {
+        return false;
+    }
+    weight->x_most = weight->problem->demand > 0 ? weight->problem->demand : RATE_MOST;
+    for (unsigned i = 0; i < layout->n_groups; i++) {
+        if (layout->groups[i].single != LAYOUT_TEAM) {
+            member_add(weight, layout, i, (size_t)layout->groups[i].single, &totals[i]);
+        }
+    }
+    for (size_t device = 0; device < weight->n_devices; device++) {
+        if (layout->team[device] >= 0) {
+            unsigned team = (unsigned)layout->team[device];
+
+            member_add(weight, layout, team, device, &totals[team]);
+        }
+    }
+    return true;
+}
