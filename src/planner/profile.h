@@ -14,7 +14,7 @@
 #include "base/base.h"
 
 struct error;
-struct graph_operator;
+struct graph;
 struct model;
 
 enum {
@@ -33,15 +33,13 @@ struct profile_segment {
 };
 
 struct profile {
-    char *subject; /* "model 00f3…", "decode", "letterbox size=416x416" */
+    char *subject; /* "model 00f3…", "decode 5be1…" */
     char *type;    /* device type */
     char *engine;  /* "onnxruntime 1.30.0 fast"; "" for an operator that uses none */
     size_t n_segments;
     struct profile_segment *segments;
     size_t n_outputs;
     uint64_t outputs[PROFILE_OUTPUTS_MAX]; /* mean bytes of each output port; 0: not known */
-    uint64_t
-        input; /* the same of the first input, for a subject that was measured on its own */
 };
 
 struct profile_key {
@@ -50,9 +48,11 @@ struct profile_key {
 
 struct profile_store;
 
-/* The name under which an operator's measurements are kept; `model` is NULL for one that runs
- * no model. Parameters that only say where files lie are left out. malloc'ed. */
-char *profile_subject(const struct graph_operator *operator, const struct model * model);
+/* The name under which the measurements of an operator of the graph are kept. A model's is its
+ * hash (`model`; NULL for an operator that runs none). Any other's covers its type and
+ * parameters and those of all operators that feed it: decoding costs what the pictures are.
+ * malloc'ed. */
+char *profile_subject(const struct graph *graph, size_t operator, const struct model * model);
 
 /* Reads every profile in `folder`; NULL or a folder that is not there: an empty store. A file
  * that is damaged or not of this version is left aside and counted: it will be measured again.
