@@ -35,7 +35,8 @@ struct engine_model {
 struct engine_options {
     unsigned threads; /* 0: one */
     bool exact;       /* same bits for every cut; else as fast as the engine can */
-    bool infer_only;  /* optimise nothing: the session is only asked for its outputs' shapes */
+    bool infer_only;  /* optimise nothing: the session is only asked for its ports; those that
+                         brume's tensors cannot hold have no type (0) */
 };
 
 struct engine_port {

@@ -96,7 +96,7 @@ static int parse_input(struct parser *parser, struct error *err)
 {
     struct fake_network *network = parser->network;
     struct tensor_shape shape;
-    size_t tensor;
+    size_t tensor = 0;
     int r = parse_shape(parser, &shape, err);
 
     if (r == 0) {
@@ -115,7 +115,7 @@ static int parse_weight(struct parser *parser, struct error *err)
     const struct engine_model *model = parser->model;
     const char *name = parser->words[1];
     struct tensor_shape shape;
-    size_t tensor;
+    size_t tensor = 0;
     int r = parse_shape(parser, &shape, err);
 
     if (r == 0) {

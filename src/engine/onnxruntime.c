@@ -345,43 +345,49 @@ static void release_value(void *owner)
     api->ReleaseValue(owner);
 }
 
-/* Is the memory of an output an input's? (An output that is an input is passed, not copied.) */
-static bool is_borrowed(const struct engine_session *session, struct tensor *const *inputs,
-                        const void *data)
+/* May a tensor keep this memory? Not if it is an input's: an output that is an input is passed
+ * on as it is. */
+static bool may_keep(const struct engine_session *session, struct tensor *const *inputs,
+                     const void *data)
 {
     for (size_t i = 0; i < session->n_inputs; i++) {
         if (data == inputs[i]->data) {
-            return true;
+            return false;
         }
     }
-    return false;
+    return (uintptr_t)data % TENSOR_ALIGNMENT == 0;
+}
+
+static int read_value(OrtValue *value, struct tensor_shape *ret_shape, void **ret_data,
+                      struct error *err)
+{
+    OrtTensorTypeAndShapeInfo *info = NULL;
+    int r = check(api->GetTensorTypeAndShape(value, &info), err);
+
+    if (r < 0) {
+        return r;
+    }
+    r = read_shape(info, ret_shape, err);
+    api->ReleaseTensorTypeAndShapeInfo(info);
+    return r < 0 ? r : check(api->GetTensorMutableData(value, ret_data), err);
 }
 
 /* Takes the value: it becomes the tensor's memory, or is copied and released. */
 static int take_output(const struct engine_session *session, struct tensor *const *inputs,
                        OrtValue *value, struct tensor **ret_output, struct error *err)
 {
-    OrtTensorTypeAndShapeInfo *info = NULL;
     struct tensor_shape shape;
     void *data = NULL;
-    int r = check(api->GetTensorTypeAndShape(value, &info), err);
+    int r = read_value(value, &shape, &data, err);
 
-    if (r == 0) {
-        r = read_shape(info, &shape, err);
-        api->ReleaseTensorTypeAndShapeInfo(info);
-    }
-    if (r == 0) {
-        r = check(api->GetTensorMutableData(value, &data), err);
-    }
-    if (r == 0 && (uintptr_t)data % TENSOR_ALIGNMENT == 0 && data != NULL &&
-        !is_borrowed(session, inputs, data)) {
+    if (r == 0 && may_keep(session, inputs, data)) {
         r = tensor_wrap(&shape, data, release_value, value, ret_output, err);
         if (r == 0) {
             return 0;
         }
     } else if (r == 0) {
         r = tensor_create(&shape, ret_output, err);
-        if (r == 0 && (*ret_output)->size > 0) {
+        if (r == 0 && data != NULL) {
             memcpy((*ret_output)->data, data, (*ret_output)->size);
         }
     }

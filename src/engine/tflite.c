@@ -25,8 +25,10 @@ struct xnnpack_options {
     uint32_t flags;
     uint64_t later[14];
 };
+/* NOLINTBEGIN(readability-identifier-naming) */
 TfLiteDelegate *TfLiteXNNPackDelegateCreate(const struct xnnpack_options *options);
 void TfLiteXNNPackDelegateDelete(TfLiteDelegate *delegate);
+/* NOLINTEND(readability-identifier-naming) */
 
 struct engine_session {
     TfLiteModel *model;
@@ -260,9 +262,10 @@ static int copy_output(struct engine_session *session, size_t index, struct tens
     struct tensor_shape shape;
     int r = read_shape(from, &shape, err);
 
-    if (r == 0) {
-        r = tensor_create(&shape, &output, err);
+    if (r < 0) {
+        return r;
     }
+    r = tensor_create(&shape, &output, err);
     if (r < 0) {
         return r;
     }
