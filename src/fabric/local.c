@@ -78,7 +78,7 @@ static void describe_memory_kill(struct local *local, size_t index, char *how, s
     cgroup_read(&local->emulation.groups[index], &usage);
     if (usage.memory_kills > local->memory_kills[index]) {
         snprintf(how, size, "killed by the memory limit of %s (%.0fM)", device->name,
-                 (double)device->memory / (1024 * 1024));
+                 (double)device->memory / 1e6);
     }
     local->memory_kills[index] = usage.memory_kills;
 }
