@@ -106,8 +106,8 @@ int cgroup_make_run(const struct cgroup *parent, struct ledger *ledger, struct c
     return 0;
 }
 
-static int set_limits(const struct cgroup *group, const struct cgroup_limits *limits,
-                      struct error *err)
+int cgroup_limit(const struct cgroup *group, const struct cgroup_limits *limits,
+                 struct error *err)
 {
     const char *cpu = group->folders[CGROUP_CPU];
     const char *memory = group->folders[CGROUP_MEMORY];
@@ -157,7 +157,7 @@ int cgroup_make(const struct cgroup *run, unsigned number, const struct cgroup_l
             return err->code;
         }
     }
-    if (set_limits(&group, limits, err) < 0) {
+    if (cgroup_limit(&group, limits, err) < 0) {
         return err->code;
     }
     *ret_group = group;

@@ -52,6 +52,10 @@ int cgroup_make_run(const struct cgroup *parent, struct ledger *ledger, struct c
 int cgroup_make(const struct cgroup *run, unsigned number, const struct cgroup_limits *limits,
                 struct cgroup *ret_group, struct error *err);
 
+/* Sets a group's limits, which cgroup_make() does too. */
+int cgroup_limit(const struct cgroup *group, const struct cgroup_limits *limits,
+                 struct error *err);
+
 /* The files to which a process writes "0" to enter the group, at most CGROUP_N; malloc'ed. */
 unsigned cgroup_doors(const struct cgroup *group, char *ret_paths[static CGROUP_N]);
 

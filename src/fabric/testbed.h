@@ -12,8 +12,9 @@
  * What a device does not say comes from `defaults`, then from a Raspberry Pi 3 on its Ethernet,
  * scaled: 0.3 of a core, 1 GB, 100 Mbit/s, 0.3 ms. Devices alike in cpu, memory and link are of
  * one type, and share profiles, unless `type` says otherwise. Messages have the form of the
- * application manifest's: "lab.yaml:7:23: unknown key 'cpus' (did you mean 'cpu'?)".
- * Quantities are as base/quantity.h reads them; 512M are 512,000,000 bytes, 512Mi are 2^29.
+ * application manifest's: "lab.yaml:7:23: unknown key 'cpus' in 'devices' (did you mean
+ * 'cpu'?)". Quantities are as base/quantity.h reads them; 512M are 512,000,000 bytes, 512Mi are
+ * 2^29.
  */
 #ifndef FABRIC_TESTBED_H
 #define FABRIC_TESTBED_H
