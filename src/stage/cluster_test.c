@@ -1,28 +1,28 @@
 /* Whole deployments of cores in the virtual cluster: thousands of seeded schedules. A failing
  * seed is run again with its trace; BRUME_SEED=n runs that one alone. */
-#include "fixture/cluster.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/test.h"
+#include "fixture/cluster.h"
 
 enum { SEEDS = 12000, SHAPES = 6 };
 
 /* "name:use:group:input,input.port" per operator, in topological order. */
 static const char *const shapes[SHAPES][9] = {
     {"camera:source:a", "fit:o1:a:camera", "net:o1:b:fit", "out:sink:c:net"},
-    {"camera:source:a", "fit:o1:b:camera", "net:o1:b:fit", "boxes:o1:b:net", "out:sink:c:boxes"},
+    {"camera:source:a", "fit:o1:b:camera", "net:o1:b:fit", "boxes:o1:b:net",
+     "out:sink:c:boxes"},
     {"camera:source:a", "picture:o1:a:camera", "net:o1:b:picture", "net2:o1:c:net",
      "draw:o1:d:picture,net2", "out:sink:d:draw"},
     {"left:source:a", "right:source:b", "pair:o1:c:left,right", "net:o1:d:pair",
      "out:sink:e:net", "log:sink:c:pair"},
     {"camera:source:a", "seen:sink:a:camera", "net:o2:b:camera", "one:sink:c:net",
      "two:sink:d:net.1", "three:sink:d:net"},
-    {"camera:source:a", "split:o2:b:camera", "x:o1:c:split", "y:o1:d:split.1,x", "z:o1:c:x,split.1",
-     "end:o1:e:y,z", "out:sink:e:end", "raw:sink:e:camera"},
+    {"camera:source:a", "split:o2:b:camera", "x:o1:c:split", "y:o1:d:split.1,x",
+     "z:o1:c:x,split.1", "end:o1:e:y,z", "out:sink:e:end", "raw:sink:e:camera"},
 };
 /* Groups that may be replicated: one upstream group, no sources, no sinks. */
 static const char *const replicable[SHAPES] = {"b", "b", "bc", "d", "b", "b"};

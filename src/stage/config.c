@@ -168,8 +168,7 @@ static int wire_outputs(struct stage_config *config, struct error *err)
     for (unsigned i = 0; i < config->core.n_out; i++) {
         int index = operator_index(config, config->out[i]->from_operator);
 
-        if (index < 0 ||
-            config->out[i]->from_port >= config->core.operators[index].n_outputs) {
+        if (index < 0 || config->out[i]->from_port >= config->core.operators[index].n_outputs) {
             return error_set(err, -EINVAL, "channel %u: '%s' has no output port %u",
                              config->out[i]->id, config->out[i]->from_operator,
                              config->out[i]->from_port);

@@ -131,7 +131,8 @@ static void turn_over(struct core *core, unsigned operator_id, uint64_t sequence
     outbound_made(core, slot, operator_id, frames);
 }
 
-/* An input without tensors makes outputs without tensors, and nobody is asked. */
+/* An input without tensors makes outputs without tensors, and nobody is asked; but a sink is
+ * told of every number, for it keeps count. */
 static bool pass_empty(struct core *core, unsigned operator_id, struct slot *slot)
 {
     const struct core_operator *config = &core->operators[operator_id].config;
@@ -142,7 +143,7 @@ static bool pass_empty(struct core *core, unsigned operator_id, struct slot *slo
         const struct frame *frame = *input_place(core, slot, &config->inputs[i]);
         empty = frame->n_tensors == 0 ? frame : NULL;
     }
-    if (empty == NULL) {
+    if (empty == NULL || config->sink) {
         return false;
     }
     for (unsigned i = 0; i < config->n_outputs; i++) {
