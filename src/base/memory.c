@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void *memory_new(size_t n, size_t size)
 {
@@ -57,4 +58,22 @@ void memory_free(void *pointer_to_pointer)
 
     free(*pointer);
     *pointer = NULL;
+}
+
+uint64_t memory_resident(void)
+{
+    char text[128] = "";
+    char *end = NULL;
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    if (file == NULL) {
+        return 0;
+    }
+    if (fgets(text, sizeof(text), file) == NULL) {
+        text[0] = '\0';
+    }
+    fclose(file);
+    /* The second number: resident pages. */
+    strtoull(text, &end, 10);
+    return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }

@@ -5,6 +5,7 @@
 #define BASE_MEMORY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/base.h"
 
@@ -14,5 +15,7 @@ void *memory_grow(void *array, size_t n, size_t size);
 char *memory_text(const char *text); /* strdup; NULL stays NULL */
 char *memory_format(const char *format, ...) PRINTF_LIKE(1, 2);
 void memory_free(void *pointer_to_pointer); /* for cleanup(memory_free) */
+
+uint64_t memory_resident(void); /* bytes of this process that are in memory now; 0: not known */
 
 #endif

@@ -245,6 +245,16 @@ void link_close_after_sending(struct link *link)
     }
 }
 
+void link_near_host(const struct link *link, char *ret_host, size_t size)
+{
+    struct sockaddr_storage address = {0};
+    int address_size = sizeof(address);
+
+    uv_tcp_getsockname(&link->tcp, (struct sockaddr *)&address, &address_size);
+    address_format((struct sockaddr *)&address, ret_host, size);
+    *strrchr(ret_host, ':') = '\0';
+}
+
 /* Listening. */
 
 static void someone_came(uv_stream_t *stream, int status)

@@ -57,6 +57,8 @@ void link_send_text(struct link *link, enum message_kind kind, const char *text)
 size_t link_queue(const struct link *link); /* bytes that wait to be sent */
 void link_count(const struct link *link, struct link_counters *ret_counters);
 const char *link_peer(const struct link *link); /* its address, for messages */
+/* The host of this end, as an address without a port: where the peer can reach this machine. */
+void link_near_host(const struct link *link, char *ret_host, size_t size);
 /* Sends what is queued, then closes: for a last word. */
 void link_close_after_sending(struct link *link);
 void link_close(struct link *link); /* accepts NULL */

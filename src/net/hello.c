@@ -1,0 +1,59 @@
+#include "net/hello.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+char *hello_to_text(const struct hello *hello)
+{
+    cleanup(json_decrefp) json_t *json =
+        json_pack("{sssssssi}", "from", hello->from, "to", hello->to, "token", hello->token,
+                  "version", 1);
+
+    return json_dumps(json, JSON_COMPACT);
+}
+
+int hello_from_text(const void *text, size_t size, struct hello *ret_hello, struct error *err)
+{
+    cleanup(json_decrefp) json_t *json =
+        text == NULL ? NULL : json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+    const char *from, *to, *token;
+    int version;
+
+    if (json == NULL || json_unpack(json, "{sssssssi}", "from", &from, "to", &to, "token",
+                                    &token, "version", &version) < 0) {
+        return error_set(err, -EPROTO, "said hello in words that cannot be read");
+    }
+    if (version != 1) {
+        return error_set(err, -EPROTO, "speaks version %d of the protocol, not 1", version);
+    }
+    *ret_hello = (struct hello){
+        .from = memory_text(from), .to = memory_text(to), .token = memory_text(token)};
+    return 0;
+}
+
+void hello_finish(struct hello *hello)
+{
+    free(hello->from);
+    free(hello->to);
+    free(hello->token);
+    *hello = (struct hello){0};
+}
+
+bool hello_token_equal(const char *a, const char *b)
+{
+    size_t n = strlen(b);
+    unsigned char different = 0;
+
+    if (strlen(a) != n) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        different |= (unsigned char)(a[i] ^ b[i]);
+    }
+    return different == 0;
+}

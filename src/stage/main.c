@@ -1,0 +1,109 @@
+/* brume-stage: all that a device needs. The fabric starts it with a name and the controller's
+ * address, and hands it a token on standard input; everything else comes from the controller.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "stage/shell.h"
+
+const char *argp_program_version = "brume-stage " BRUME_VERSION;
+
+static const struct argp_option options[] = {
+    {"name", 'n', "NAME", 0, "Name of the stage, as in the deployment", 0},
+    {"controller", 'c', "ADDRESS", 0, "Where the controller listens, as 10.99.0.1:7000", 0},
+    {"log", 'l', "LEVEL", 0, "error, warn (the default), info or debug", 0},
+    {0},
+};
+
+struct arguments {
+    const char *name, *controller;
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    enum log_level level;
+
+    switch (key) {
+    case 'n':
+        arguments->name = argument;
+        return 0;
+    case 'c':
+        arguments->controller = argument;
+        return 0;
+    case 'l':
+        if (log_parse_level(argument, &level) < 0) {
+            argp_error(state, "--log takes error, warn, info or debug, not '%s'", argument);
+        }
+        log_set_level(level);
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->name == NULL || arguments->controller == NULL) {
+            argp_error(state, "--name and --controller must be given");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    options,
+    parse,
+    NULL,
+    "Runs one stage of an application. Started by a fabric, which writes the stage's token to "
+    "its standard input; not meant to be started by hand.",
+    NULL,
+    NULL,
+    NULL};
+
+static void asked_to_end(uv_signal_t *signal, int number)
+{
+    (void)number;
+    shell_stop(signal->data);
+    uv_signal_stop(signal);
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    char token[1025] = "";
+    struct shell *shell = NULL;
+    uv_signal_t terminate;
+    uv_loop_t loop;
+    struct error err;
+
+    argp_err_exit_status = EX_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    signal(SIGPIPE, SIG_IGN);
+    if (fgets(token, sizeof(token), stdin) == NULL) {
+        fprintf(stderr, "brume-stage: no token came on standard input\n");
+        return EX_USAGE;
+    }
+    token[strcspn(token, "\n")] = '\0';
+
+    uv_loop_init(&loop);
+    const struct shell_options shell_options = {arguments.name, arguments.controller, token};
+    int r = shell_create(&loop, &shell_options, &shell, &err);
+    if (r < 0) {
+        fprintf(stderr, "brume-stage: %s\n", err.text);
+        shell_stop(shell);
+    }
+    uv_signal_init(&loop, &terminate);
+    terminate.data = shell;
+    uv_signal_start(&terminate, asked_to_end, SIGTERM);
+    uv_unref((uv_handle_t *)&terminate);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *)&terminate, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    int code = shell_destroy(shell);
+    return r < 0 ? EX_UNAVAILABLE : code;
+}

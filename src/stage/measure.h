@@ -1,0 +1,32 @@
+/* Measures operators and model segments on the device where they would run.
+ *
+ * The controller sends the whole application as one stage and a list of what it wants to know.
+ * The operators run one after another on real frames, each in a process that does nothing else;
+ * segments get what is live at their first cut. Every result is told as soon as it is there, so
+ * that what was measured survives whatever happens next.
+ *
+ * What sinks write during a measurement goes into a folder of the run and goes with it.
+ */
+#ifndef STAGE_MEASURE_H
+#define STAGE_MEASURE_H
+
+#include "base/json.h"
+
+struct error;
+struct measure;
+struct shell;
+
+enum {
+    MEASURE_FRAMES = 8,   /* different frames that operators are measured on */
+    MEASURE_RUNS_MIN = 5, /* timed runs */
+    MEASURE_RUNS_MAX = 40,
+    MEASURE_ENOUGH_MS = 400, /* of CPU time: then MIN runs are enough */
+};
+
+/* {"type": "measure", "deployment": {…}, "folder": …, "wants": [{"operator", "from", "to"},
+ * …]}: answers {"type": "measured", "operator", "from", "to", "cpu_seconds", "memory", "runs",
+ * "outputs": [bytes, …]} for each, then {"type": "measure-done"}. */
+int measure_start(struct shell *shell, const json_t *message, struct error *err);
+void measure_stop(struct measure *measure); /* accepts NULL */
+
+#endif

@@ -1,0 +1,234 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "stage/measure_state.h"
+
+enum { RUNS_WARM = 2 };
+
+static const struct brume_param *table_entry(const struct brume_operator *type,
+                                             const char *name)
+{
+    const struct brume_param *param = type->params;
+
+    while (param != NULL && param->name != NULL && strcmp(param->name, name) != 0) {
+        param++;
+    }
+    return param != NULL && param->name != NULL ? param : NULL;
+}
+
+/* Opens an operator or one segment of it; what it would write goes into the folder. */
+static int open_part(const struct measure *measure, unsigned operator_id, unsigned from,
+                     unsigned to, struct operator_instance **ret_instance, struct error *err)
+{
+    const struct deployment_operator *wanted = &measure->deployment->operators[operator_id];
+    cleanup(memory_free) struct operator_param *params =
+        memory_new(wanted->n_params + 1, sizeof(*params));
+    cleanup(memory_free) char *segment = memory_format("%u:%u", from, to);
+    cleanup(memory_free) char *path = memory_format("%s/%s", measure->folder, wanted->name);
+    struct operator_setup setup = {.name = wanted->name, .params = params};
+    int r = runner_type(wanted, &setup.type, err);
+
+    for (size_t i = 0; r == 0 && i < wanted->n_params; i++) {
+        const struct brume_param *entry = table_entry(setup.type, wanted->params[i].name);
+        bool written = entry != NULL && entry->kind == BRUME_PATH;
+
+        params[setup.n_params++] = (struct operator_param){
+            wanted->params[i].name, written ? path : wanted->params[i].value};
+    }
+    if (to > 0) {
+        params[setup.n_params++] = (struct operator_param){"segment", segment};
+    }
+    return r < 0 ? r : operator_open(&setup, ret_instance, err);
+}
+
+/* The inputs of an operator for frame `i`, borrowed. -ENODATA: there is no such frame. */
+static int gather(const struct measure *measure, unsigned operator_id, unsigned i,
+                  struct frame **inputs)
+{
+    const struct deployment *deployment = measure->deployment;
+    const struct deployment_operator *reader = &deployment->operators[operator_id];
+
+    for (size_t j = 0; j < reader->n_inputs && j < CORE_INPUTS_MAX; j++) {
+        const struct deployment_operator *from =
+            deployment_operator(deployment, reader->inputs[j].from);
+
+        inputs[j] =
+            measure->made[from - deployment->operators].frames[i][reader->inputs[j].port];
+        if (inputs[j] == NULL) {
+            return -ENODATA;
+        }
+    }
+    return 0;
+}
+
+/* Runs once; a source that says "later" is waited for. */
+static int run_once(struct operator_instance *instance, uint64_t sequence,
+                    struct frame *const *inputs, struct operator_result *result,
+                    uint64_t *ret_cpu_ns, struct error *err)
+{
+    for (;;) {
+        uint64_t began = clock_process_ns();
+        int r = operator_process(instance, sequence, inputs, result, err);
+
+        *ret_cpu_ns = clock_process_ns() - began;
+        if (r != OPERATOR_LATER) {
+            return r;
+        }
+        usleep((useconds_t)(result->wait_ms * 1000));
+        operator_result_finish(result);
+    }
+}
+
+static void take_outputs(struct task *task, struct operator_result *result,
+                         struct frame **frames, bool keep)
+{
+    task->n_outputs = result->n_outputs;
+    for (unsigned i = 0; keep && i < result->n_outputs; i++) {
+        task->output_size[i] += frame_size(result->outputs[i]);
+        frames[i] = STEAL(result->outputs[i]);
+    }
+    task->n_frames += keep;
+}
+
+static bool enough(const struct task *task, uint64_t spent_ns)
+{
+    return task->runs >= MEASURE_RUNS_MAX ||
+           (task->runs >= MEASURE_RUNS_MIN && spent_ns >= MEASURE_ENOUGH_MS * 1000000ull);
+}
+
+/* The whole operator on every frame there is, again and again until it is timed well enough. */
+static int run_whole(struct measure *measure, struct task *task,
+                     struct operator_instance *instance, struct error *err)
+{
+    struct made *made = &measure->made[task->operator_id];
+    unsigned n = task->timed ? MEASURE_FRAMES : 1;
+    uint64_t spent = 0, cpu_ns;
+
+    for (unsigned i = 0; i < RUNS_WARM + MEASURE_RUNS_MAX; i++) {
+        struct frame *inputs[CORE_INPUTS_MAX];
+        struct operator_result result = {0};
+        bool first = made->frames[i % n][0] == NULL && i < n;
+
+        if (i > 0 && gather(measure, task->operator_id, i % n, inputs) < 0) {
+            n = i < n ? i : n;
+            i = n - 1;
+            continue;
+        }
+        if (i == 0 && gather(measure, task->operator_id, 0, inputs) < 0) {
+            return error_set(err, -ENODATA, "operator '%s' gets no frame to be measured on",
+                             measure->deployment->operators[task->operator_id].name);
+        }
+        int r = run_once(instance, i % n, inputs, &result, &cpu_ns, err);
+        if (r == OPERATOR_END && i > 0) {
+            n = i < n ? i : n;
+            operator_result_finish(&result);
+            i = n - 1;
+            continue;
+        }
+        if (r != 0) {
+            operator_result_finish(&result);
+            return r < 0 ? r
+                         : error_set(err, -ENODATA, "operator '%s' gives no frames",
+                                     measure->deployment->operators[task->operator_id].name);
+        }
+        take_outputs(task, &result, made->frames[i % n], first);
+        operator_result_finish(&result);
+        if (i >= RUNS_WARM && task->timed) {
+            task->times[task->runs++] = cpu_ns;
+            spent += cpu_ns;
+        }
+        if (i + 1 >= n && (!task->timed || enough(task, spent))) {
+            break;
+        }
+    }
+    return 0;
+}
+
+/* Makes the frame at the first cut of a segment, unless the segment before has left it. */
+static int reach_cut(struct measure *measure, const struct task *task, struct error *err)
+{
+    struct operator_instance *prefix = NULL;
+    struct operator_result result = {0};
+    struct frame *inputs[CORE_INPUTS_MAX];
+    uint64_t cpu_ns;
+
+    if (measure->cut != NULL && measure->cut_of == task->operator_id &&
+        measure->cut_at == task->from) {
+        return 0;
+    }
+    measure->cut = frame_unref(measure->cut);
+    int r = gather(measure, task->operator_id, 0, inputs);
+    if (r < 0) {
+        return error_set(err, r, "operator '%s' gets no frame to be measured on",
+                         measure->deployment->operators[task->operator_id].name);
+    }
+    if (task->from == 0) {
+        measure->cut = frame_ref(inputs[0]);
+        return 0;
+    }
+    r = open_part(measure, task->operator_id, 0, task->from, &prefix, err);
+    if (r == 0) {
+        r = run_once(prefix, 0, inputs, &result, &cpu_ns, err);
+    }
+    if (r == 0) {
+        measure->cut = STEAL(result.outputs[0]);
+    }
+    operator_result_finish(&result);
+    operator_close(prefix);
+    return r;
+}
+
+static int run_segment(struct measure *measure, struct task *task,
+                       struct operator_instance *instance, struct error *err)
+{
+    struct frame *end = NULL;
+    uint64_t spent = 0, cpu_ns;
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && !enough(task, spent); i++) {
+        struct operator_result result = {0};
+        struct frame *made[CORE_OUTPUTS_MAX] = {NULL};
+
+        r = run_once(instance, 0, &measure->cut, &result, &cpu_ns, err);
+        if (r == 0) {
+            take_outputs(task, &result, made, i == 0);
+            end = i == 0 ? made[0] : end;
+        }
+        operator_result_finish(&result);
+        if (r == 0 && i >= RUNS_WARM) {
+            task->times[task->runs++] = cpu_ns;
+            spent += cpu_ns;
+        }
+    }
+    frame_unref(measure->cut);
+    measure->cut = end;
+    measure->cut_of = task->operator_id;
+    measure->cut_at = task->to;
+    return r;
+}
+
+void measure_run_task(uv_work_t *work)
+{
+    struct measure *measure = work->data;
+    struct task *task = &measure->tasks[measure->next];
+    struct operator_instance *instance = NULL;
+    struct error *err = &measure->err;
+    int r = task->to > 0 ? reach_cut(measure, task, err) : 0;
+    uint64_t before = memory_resident();
+
+    if (r == 0) {
+        r = open_part(measure, task->operator_id, task->from, task->to, &instance, err);
+    }
+    if (r == 0) {
+        r = task->to > 0 ? run_segment(measure, task, instance, err)
+                         : run_whole(measure, task, instance, err);
+    }
+    uint64_t after = memory_resident();
+    task->memory = after > before ? after - before : 0;
+    operator_close(instance);
+}

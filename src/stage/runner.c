@@ -1,0 +1,221 @@
+#include "stage/runner.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "operator/registry.h"
+
+struct runner {
+    uv_loop_t *loop;
+    const struct runner_events *events; /* NULL: being destroyed */
+    void *owner;
+    size_t n_operators;
+    const struct deployment_operator *const *operators;
+    const struct brume_operator **types;
+    struct operator_instance **instances;
+    struct runner_counters *counters;
+    uv_work_t opening;
+    struct error open_error; /* code 0: none */
+    unsigned n_working;
+};
+
+/* One turn of an operator, from the loop to a worker and back. */
+struct turn {
+    uv_work_t work;
+    struct runner *runner;
+    unsigned operator_id, n_frames;
+    uint64_t sequence, began_ns, ended_ns;
+    struct frame *frames[CORE_INPUTS_MAX];
+    struct operator_result result;
+    struct error err;
+    int r;
+};
+
+int runner_type(const struct deployment_operator *wanted,
+                const struct brume_operator **ret_type, struct error *err)
+{
+    int r = registry_find(wanted->use, ret_type, err);
+
+    return r < 0 ? error_wrap(err, "operator '%s'", wanted->origin) : 0;
+}
+
+static int open_one(struct runner *runner, size_t i, struct error *err)
+{
+    const struct deployment_operator *wanted = runner->operators[i];
+    struct operator_setup setup = {
+        .type = runner->types[i], .name = wanted->name, .n_params = wanted->n_params};
+    struct operator_param *params = memory_new(wanted->n_params, sizeof(*params));
+
+    for (size_t j = 0; j < wanted->n_params; j++) {
+        params[j] = (struct operator_param){wanted->params[j].name, wanted->params[j].value};
+    }
+    setup.params = params;
+    int r = operator_open(&setup, &runner->instances[i], err);
+    free(params);
+    return r;
+}
+
+static void open_all(uv_work_t *work)
+{
+    struct runner *runner = work->data;
+
+    for (size_t i = 0; i < runner->n_operators && runner->open_error.code == 0; i++) {
+        open_one(runner, i, &runner->open_error);
+    }
+}
+
+static void runner_free(struct runner *runner)
+{
+    for (size_t i = 0; i < runner->n_operators; i++) {
+        operator_close(runner->instances[i]);
+    }
+    free(runner->types);
+    free(runner->instances);
+    free(runner->counters);
+    free(runner);
+}
+
+/* Counts a piece of work off; the last one of a runner that is being destroyed frees it. */
+static bool work_over(struct runner *runner)
+{
+    runner->n_working--;
+    if (runner->events == NULL && runner->n_working == 0) {
+        runner_free(runner);
+        return true;
+    }
+    return runner->events == NULL;
+}
+
+static void all_opened(uv_work_t *work, int status)
+{
+    struct runner *runner = work->data;
+
+    (void)status;
+    if (!work_over(runner)) {
+        runner->events->opened(runner->owner,
+                               runner->open_error.code < 0 ? &runner->open_error : NULL);
+    }
+}
+
+struct runner *runner_create(uv_loop_t *loop, size_t n_operators,
+                             const struct deployment_operator *const *operators,
+                             const struct runner_events *events, void *owner)
+{
+    struct runner *runner = memory_new(1, sizeof(*runner));
+
+    runner->loop = loop;
+    runner->events = events;
+    runner->owner = owner;
+    runner->n_operators = n_operators;
+    runner->operators = operators;
+    runner->types = memory_new(n_operators, sizeof(*runner->types));
+    runner->instances = memory_new(n_operators, sizeof(struct operator_instance *));
+    runner->counters = memory_new(n_operators, sizeof(*runner->counters));
+    for (size_t i = 0; i < n_operators && runner->open_error.code == 0; i++) {
+        runner_type(operators[i], &runner->types[i], &runner->open_error);
+    }
+    runner->opening.data = runner;
+    runner->n_working = 1;
+    uv_queue_work(loop, &runner->opening, open_all, all_opened);
+    return runner;
+}
+
+static void turn_run(uv_work_t *work)
+{
+    struct turn *turn = work->data;
+
+    turn->began_ns = clock_ns();
+    turn->r = operator_process(turn->runner->instances[turn->operator_id], turn->sequence,
+                               turn->frames, &turn->result, &turn->err);
+    turn->ended_ns = clock_ns();
+}
+
+static void note_latency(struct runner_counters *counters, const struct turn *turn)
+{
+    uint64_t now = clock_wall_ns(), captured = turn->frames[0]->captured_ns;
+
+    if (captured > 0 && now > captured) {
+        histogram_add(&counters->latency, (now - captured) / 1000);
+    }
+}
+
+static void count_turn(struct runner *runner, const struct turn *turn)
+{
+    struct runner_counters *counters = &runner->counters[turn->operator_id];
+
+    counters->cpu_ns += turn->result.cpu_ns;
+    counters->busy_ns += turn->ended_ns - turn->began_ns;
+    if (turn->r < 0) {
+        char quoted[300];
+        counters->errors++;
+        log_event(LOG_WARN, "operator.refused", "operator=%s sequence=%llu why=%s",
+                  runner->operators[turn->operator_id]->name,
+                  (unsigned long long)turn->sequence,
+                  log_quote(turn->err.text, quoted, sizeof(quoted)));
+    }
+    if (turn->r <= 0) {
+        counters->frames++;
+        counters->last_ns = turn->ended_ns;
+    }
+    if (turn->r == 0 && turn->n_frames > 0 && turn->result.n_outputs == 0) {
+        note_latency(counters, turn);
+    }
+}
+
+static void turn_ended(uv_work_t *work, int status)
+{
+    struct turn *turn = work->data;
+    struct runner *runner = turn->runner;
+
+    (void)status;
+    if (!work_over(runner)) {
+        count_turn(runner, turn);
+        runner->events->ran(runner->owner, turn->operator_id, turn->sequence, turn->r,
+                            &turn->result);
+    }
+    operator_result_finish(&turn->result);
+    for (unsigned i = 0; i < turn->n_frames; i++) {
+        frame_unref(turn->frames[i]);
+    }
+    free(turn);
+}
+
+void runner_run(struct runner *runner, unsigned operator_id, uint64_t sequence,
+                unsigned n_frames, struct frame *const *frames)
+{
+    struct turn *turn = memory_new(1, sizeof(*turn));
+
+    assert(n_frames <= CORE_INPUTS_MAX);
+    turn->work.data = turn;
+    turn->runner = runner;
+    turn->operator_id = operator_id;
+    turn->sequence = sequence;
+    turn->n_frames = n_frames;
+    for (unsigned i = 0; i < n_frames; i++) {
+        turn->frames[i] = frames[i];
+    }
+    runner->n_working++;
+    uv_queue_work(runner->loop, &turn->work, turn_run, turn_ended);
+}
+
+const struct runner_counters *runner_count(const struct runner *runner, unsigned operator_id)
+{
+    return &runner->counters[operator_id];
+}
+
+void runner_destroy(struct runner *runner)
+{
+    if (runner == NULL) {
+        return;
+    }
+    runner->events = NULL;
+    if (runner->n_working == 0) {
+        runner_free(runner);
+    }
+}

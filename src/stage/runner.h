@@ -1,0 +1,50 @@
+/* Runs the operators of a stage on libuv's worker threads: one call at a time per operator, as
+ * many operators at once as the stage has workers. */
+#ifndef STAGE_RUNNER_H
+#define STAGE_RUNNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/histogram.h"
+#include "graph/deployment.h"
+#include "operator/call.h"
+#include "stage/core.h"
+
+struct error;
+struct runner;
+
+/* What an operator has done since it was opened. */
+struct runner_counters {
+    uint64_t frames, errors;
+    uint64_t cpu_ns, busy_ns; /* on the worker threads; wall time of the same */
+    uint64_t last_ns;         /* clock_ns() when the last frame was done */
+    struct histogram latency; /* of a sink: microseconds from capture until it was done */
+};
+
+/* All called on the loop thread. */
+struct runner_events {
+    void (*opened)(void *owner, const struct error *err); /* NULL: every operator is open */
+    /* `result` is the runner's; what the callback takes out of it is its own. `r` is that of
+     * operator_process(): an error was logged and counted, its outputs are empty frames. */
+    void (*ran)(void *owner, unsigned operator_id, uint64_t sequence, int r,
+                struct operator_result *result);
+};
+
+/* Opens the operators, off the loop. They are borrowed, and live as long as the runner. */
+struct runner *runner_create(uv_loop_t *loop, size_t n_operators,
+                             const struct deployment_operator *const *operators,
+                             const struct runner_events *events, void *owner);
+/* Takes the references in `frames`. */
+void runner_run(struct runner *runner, unsigned operator_id, uint64_t sequence,
+                unsigned n_frames, struct frame *const *frames);
+const struct runner_counters *runner_count(const struct runner *runner, unsigned operator_id);
+/* Closes the operators once nothing runs any more; no callbacks come after this. */
+void runner_destroy(struct runner *runner);
+
+/* The operator type that a deployment names; an error names the operator. */
+int runner_type(const struct deployment_operator *wanted,
+                const struct brume_operator **ret_type, struct error *err);
+
+#endif

@@ -1,0 +1,201 @@
+#include "stage/shell.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/address.h"
+#include "net/hello.h"
+#include "stage/measure.h"
+#include "stage/shell_state.h"
+
+enum {
+    REDIAL_MS = 200,
+    REPORT_MS = 500,
+};
+
+void shell_say(struct shell *shell, json_t *json)
+{
+    char *text = json_dumps(json, JSON_COMPACT);
+
+    json_decref(json);
+    if (shell->control != NULL && text != NULL) {
+        link_send_text(shell->control, MESSAGE_CONTROL, text);
+    }
+    free(text);
+}
+
+void shell_fail(struct shell *shell, const struct error *err)
+{
+    char quoted[300];
+
+    log_event(LOG_ERROR, "stage.failed", "stage=%s why=%s", shell->name,
+              log_quote(err->text, quoted, sizeof(quoted)));
+    shell_say(shell, json_pack("{ssss}", "type", "failed", "error", err->text));
+    shell->failed = true;
+    shell_stop(shell);
+}
+
+static void report_due(uv_timer_t *timer)
+{
+    struct shell *shell = timer->data;
+
+    if (shell->core != NULL) {
+        shell_say(shell, report_make(shell));
+    }
+}
+
+static int obey(struct shell *shell, json_t *message, struct error *err)
+{
+    const char *type = json_string_value(json_object_get(message, "type"));
+
+    if (type == NULL) {
+        return error_set(err, -EPROTO, "the controller sent a message without a type");
+    }
+    if (strcmp(type, "configure") == 0) {
+        if (shell->deployment != NULL) {
+            stream_say_ready(shell);
+            return 0;
+        }
+        return stream_configure(shell, message, err);
+    }
+    if (strcmp(type, "measure") == 0) {
+        return measure_start(shell, message, err);
+    }
+    if (strcmp(type, "peers") == 0) {
+        stream_set_addresses(shell, json_object_get(message, "peers"));
+    } else if (strcmp(type, "drain") == 0) {
+        stream_drain(shell);
+    } else if (strcmp(type, "report") == 0 && shell->core != NULL) {
+        shell_say(shell, report_make(shell));
+    } else if (strcmp(type, "stop") == 0) {
+        shell_stop(shell);
+    }
+    return 0;
+}
+
+static void control_came(void *owner, struct link *link, const struct message *message,
+                         void *payload)
+{
+    struct shell *shell = owner;
+    struct error err;
+
+    (void)link;
+    cleanup(json_decrefp) json_t *json =
+        payload == NULL || message->kind != MESSAGE_CONTROL
+            ? NULL
+            : json_loadb(payload, message->size, JSON_REJECT_DUPLICATES, NULL);
+    free(payload);
+    int r = json == NULL
+                ? error_set(&err, -EPROTO, "the controller sent what is not a control message")
+                : obey(shell, json, &err);
+    if (r < 0) {
+        shell_fail(shell, &err);
+    }
+}
+
+static void control_opened(void *owner, struct link *link)
+{
+    struct shell *shell = owner;
+    char *text = hello_to_text(&(struct hello){
+        .from = shell->name, .to = (char *)(uintptr_t) "controller", .token = shell->token});
+
+    link_near_host(link, shell->host, sizeof(shell->host));
+    link_send_text(link, MESSAGE_HELLO, text);
+    free(text);
+    log_event(LOG_INFO, "stage.controller-up", "stage=%s", shell->name);
+    if (shell->core != NULL) {
+        stream_say_ready(shell);
+    }
+}
+
+static void control_closed(void *owner, struct link *link, const char *why)
+{
+    struct shell *shell = owner;
+    char quoted[200];
+
+    (void)link;
+    shell->control = NULL;
+    if (!shell->stopping) {
+        log_event(LOG_INFO, "stage.controller-lost", "stage=%s why=%s", shell->name,
+                  log_quote(why, quoted, sizeof(quoted)));
+        uv_timer_again(&shell->redial);
+    }
+}
+
+static const struct link_events control_events = {control_opened, control_came, control_closed};
+
+static int dial_controller(struct shell *shell, struct error *err)
+{
+    return link_dial(shell->loop, shell->controller, &control_events, shell, &shell->control,
+                     err);
+}
+
+static void redial_due(uv_timer_t *timer)
+{
+    struct shell *shell = timer->data;
+    struct error err;
+
+    if (shell->control != NULL) {
+        uv_timer_stop(timer);
+    } else if (dial_controller(shell, &err) < 0) {
+        log_event(LOG_WARN, "stage.dial-failed", "stage=%s why=\"%s\"", shell->name, err.text);
+    }
+}
+
+int shell_create(uv_loop_t *loop, const struct shell_options *options, struct shell **ret_shell,
+                 struct error *err)
+{
+    struct shell *shell = memory_new(1, sizeof(*shell));
+
+    shell->loop = loop;
+    shell->name = memory_text(options->name);
+    shell->controller = memory_text(options->controller);
+    shell->token = memory_text(options->token);
+    uv_timer_init(loop, &shell->redial);
+    uv_timer_init(loop, &shell->report);
+    uv_timer_init(loop, &shell->wake);
+    shell->redial.data = shell->report.data = shell->wake.data = shell;
+    uv_timer_start(&shell->redial, redial_due, REDIAL_MS, REDIAL_MS);
+    uv_timer_start(&shell->report, report_due, REPORT_MS, REPORT_MS);
+    *ret_shell = shell;
+    return dial_controller(shell, err);
+}
+
+void shell_stop(struct shell *shell)
+{
+    if (shell->stopping) {
+        return;
+    }
+    shell->stopping = true;
+    measure_stop(STEAL(shell->measure));
+    stream_stop(shell);
+    if (shell->control != NULL) {
+        link_close_after_sending(STEAL(shell->control));
+    }
+    uv_close((uv_handle_t *)&shell->redial, NULL);
+    uv_close((uv_handle_t *)&shell->report, NULL);
+    uv_close((uv_handle_t *)&shell->wake, NULL);
+}
+
+int shell_destroy(struct shell *shell)
+{
+    int code = shell->failed ? EX_SOFTWARE : EX_OK;
+
+    stage_config_destroy(shell->config);
+    deployment_destroy(shell->deployment);
+    json_decref(shell->addresses);
+    free(shell->journals);
+    free(shell->state_folder);
+    free(shell->data_token);
+    free(shell->name);
+    free(shell->controller);
+    free(shell->token);
+    free(shell);
+    return code;
+}

@@ -1,0 +1,58 @@
+/* What the parts of the shell share: shell.c is its life, shell_stream.c the running stream,
+ * report.c what it tells the controller. */
+#ifndef STAGE_SHELL_STATE_H
+#define STAGE_SHELL_STATE_H
+
+#include <stdbool.h>
+
+#include "base/json.h"
+#include "graph/deployment.h"
+#include "net/link.h"
+#include "stage/config.h"
+#include "stage/core.h"
+#include "stage/journal.h"
+#include "stage/peers.h"
+#include "stage/runner.h"
+#include "stage/shell.h"
+
+struct measure;
+
+struct shell {
+    uv_loop_t *loop;
+    char *name, *controller, *token;
+    char host[64]; /* where this stage is reached: the near end of the control link */
+    struct link *control;
+    uv_timer_t redial, report, wake;
+    bool stopping, failed;
+
+    /* From the deployment on. */
+    struct deployment *deployment;
+    struct stage_config *config;
+    char *state_folder; /* for journals, or NULL */
+    char *data_token;
+    struct runner *runner;
+    struct journal **journals; /* by operator; NULL but for sinks */
+    struct core *core;         /* once the operators are open */
+    struct peers *peers;
+    json_t *addresses; /* of peers, until `peers` is there */
+    bool draining;
+
+    struct measure *measure; /* a measurement under way */
+};
+
+/* Says something to the controller; takes `json`. Lost when there is no link: all that matters
+ * is said again after the next hello. */
+void shell_say(struct shell *shell, json_t *json);
+/* Tells the controller what is wrong, in a sentence, and ends the stage. */
+void shell_fail(struct shell *shell, const struct error *err);
+
+/* Takes the deployment out of a `configure` message and opens the operators. */
+int stream_configure(struct shell *shell, const json_t *message, struct error *err);
+void stream_set_addresses(struct shell *shell, json_t *addresses);
+void stream_drain(struct shell *shell);
+void stream_stop(struct shell *shell);
+void stream_say_ready(struct shell *shell);
+
+json_t *report_make(const struct shell *shell);
+
+#endif

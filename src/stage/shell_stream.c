@@ -1,0 +1,270 @@
+/* The running stream of a stage: operators, data links and clock on one side, the core on the
+ * other. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "stage/shell_state.h"
+
+static void wake_due(uv_timer_t *timer);
+
+static void stop_streaming(struct shell *shell, const struct error *err)
+{
+    shell_fail(shell, err);
+}
+
+static void apply_effects(struct shell *shell)
+{
+    struct core_effect effect;
+
+    while (shell->core != NULL && core_next(shell->core, &effect)) {
+        switch (effect.kind) {
+        case CORE_RUN:
+            runner_run(shell->runner, effect.operator_id, effect.sequence, effect.n_frames,
+                       effect.frames);
+            effect.n_frames = 0;
+            break;
+        case CORE_WAKE: {
+            uint64_t now = clock_ms();
+            uv_timer_start(&shell->wake, wake_due, effect.when > now ? effect.when - now : 0,
+                           0);
+            break;
+        }
+        case CORE_FINISHED:
+            shell_say(shell, report_make(shell));
+            shell_say(shell, json_pack("{ss}", "type", "finished"));
+            break;
+        default:
+            peers_send(shell->peers, &effect);
+            break;
+        }
+        core_effect_finish(&effect);
+    }
+}
+
+static int feed(void *owner, const struct core_event *event, struct error *err)
+{
+    struct shell *shell = owner;
+    struct core_event timed = *event;
+
+    if (shell->core == NULL) {
+        frame_unref(event->frame);
+        return 0;
+    }
+    timed.now = clock_ms();
+    int r = core_step(shell->core, &timed, err);
+    apply_effects(shell);
+    return r;
+}
+
+static void wake_due(uv_timer_t *timer)
+{
+    const struct core_event event = {.kind = CORE_CLOCK};
+    struct error err;
+
+    feed(timer->data, &event, &err);
+}
+
+static uint64_t mark_now(void *owner)
+{
+    const struct shell *shell = owner;
+
+    return core_done(shell->core);
+}
+
+static void peer_was_lost(void *owner, const char *peer, const char *why)
+{
+    shell_say(owner, json_pack("{ssssss}", "type", "peer-lost", "peer", peer, "why", why));
+}
+
+static const struct peers_events peers_events = {feed, mark_now, peer_was_lost};
+
+/* Lines go to the controller, which prints each once: it knows how far it has heard. */
+static void pass_on_lines(struct shell *shell, unsigned operator_id, uint64_t sequence,
+                          const struct operator_result *result)
+{
+    json_t *lines = json_array();
+
+    for (size_t i = 0; i < result->n_said; i++) {
+        json_array_append_new(lines, json_string(result->said[i]));
+    }
+    shell_say(shell, json_pack("{sssssIso}", "type", "say", "operator",
+                               shell->config->operators[operator_id]->name, "sequence",
+                               (json_int_t)sequence, "lines", lines));
+}
+
+static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
+                struct operator_result *result)
+{
+    struct shell *shell = owner;
+    struct core_event event = {
+        .kind = CORE_RAN, .operator_id = operator_id, .sequence = sequence};
+    struct error err;
+
+    if (result->n_said > 0) {
+        pass_on_lines(shell, operator_id, sequence, result);
+    }
+    if (r == OPERATOR_END) {
+        event.kind = CORE_SOURCE_ENDED;
+    } else if (r == OPERATOR_LATER) {
+        event.kind = CORE_SOURCE_LATER;
+        event.when = clock_ms() + result->wait_ms;
+    }
+    for (unsigned i = 0; i < result->n_outputs && i < CORE_OUTPUTS_MAX; i++) {
+        event.frames[i] = STEAL(result->outputs[i]);
+    }
+    if (shell->journals[operator_id] != NULL &&
+        journal_note(shell->journals[operator_id], sequence, r == 0, &err) < 0) {
+        stop_streaming(shell, &err);
+        return;
+    }
+    feed(shell, &event, &err);
+}
+
+static int open_journals(struct shell *shell, struct error *err)
+{
+    struct stage_config *config = shell->config;
+    int r = 0;
+
+    shell->journals = memory_new(config->core.n_operators, sizeof(struct journal *));
+    for (unsigned i = 0; i < config->core.n_operators && r == 0; i++) {
+        struct core_operator *state = &config->core.operators[i];
+
+        if (state->sink) {
+            r = journal_open(shell->state_folder, config->operators[i]->name,
+                             &shell->journals[i], err);
+            state->mark = r == 0 ? journal_mark(shell->journals[i]) : 0;
+        }
+    }
+    return r;
+}
+
+static void opened(void *owner, const struct error *failure)
+{
+    struct shell *shell = owner;
+    struct error err;
+
+    if (failure != NULL) {
+        stop_streaming(shell, failure);
+        return;
+    }
+    if (open_journals(shell, &err) < 0 ||
+        peers_create(shell->loop, shell->config, shell->host, shell->data_token, &peers_events,
+                     shell, &shell->peers, &err) < 0) {
+        stop_streaming(shell, &err);
+        return;
+    }
+    shell->core = core_create(&shell->config->core);
+    log_event(LOG_INFO, "stage.ready", "stage=%s operators=%u", shell->name,
+              shell->config->core.n_operators);
+    stream_say_ready(shell);
+    json_t *addresses = STEAL(shell->addresses);
+    stream_set_addresses(shell, addresses);
+    json_decref(addresses);
+    if (shell->draining) {
+        stream_drain(shell);
+    }
+    const struct core_event start = {.kind = CORE_CLOCK};
+    feed(shell, &start, &err);
+}
+
+static const struct runner_events runner_events = {opened, ran};
+
+static unsigned count_outputs(void *owner, const char *use)
+{
+    const struct deployment_operator wanted = {.use = (char *)(uintptr_t)use,
+                                               .origin = (char *)(uintptr_t)use};
+    const struct brume_operator *type;
+    struct error err;
+
+    (void)owner;
+    return runner_type(&wanted, &type, &err) == 0 ? operator_n_outputs(type) : 0;
+}
+
+/* As many threads as the stage has workers; libuv reads this when the first work is queued. */
+static void set_workers(unsigned workers)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%u", workers);
+    setenv("UV_THREADPOOL_SIZE", text, 1);
+}
+
+int stream_configure(struct shell *shell, const json_t *message, struct error *err)
+{
+    const char *folder = json_string_value(json_object_get(message, "state"));
+    const char *token = json_string_value(json_object_get(message, "data_token"));
+
+    if (token == NULL) {
+        return error_set(err, -EPROTO, "the controller sent no token for the data links");
+    }
+    int r =
+        deployment_from_json(json_object_get(message, "deployment"), &shell->deployment, err);
+    if (r < 0) {
+        return r;
+    }
+    r = stage_config_create(shell->deployment, shell->name, count_outputs, NULL, &shell->config,
+                            err);
+    if (r < 0) {
+        return r;
+    }
+    shell->state_folder = memory_text(folder);
+    shell->data_token = memory_text(token);
+    shell->addresses = json_incref(json_object_get(message, "peers"));
+    shell->draining = json_is_true(json_object_get(message, "drain"));
+    set_workers(shell->config->core.workers);
+    shell->runner = runner_create(shell->loop, shell->config->core.n_operators,
+                                  shell->config->operators, &runner_events, shell);
+    return 0;
+}
+
+void stream_say_ready(struct shell *shell)
+{
+    char address[128];
+
+    if (shell->core != NULL) {
+        snprintf(address, sizeof(address), "%s:%u", shell->host, peers_port(shell->peers));
+        shell_say(shell, json_pack("{ssss}", "type", "ready", "address", address));
+    }
+}
+
+void stream_set_addresses(struct shell *shell, json_t *addresses)
+{
+    const char *stage;
+    json_t *address;
+
+    if (shell->peers == NULL) {
+        json_decref(shell->addresses);
+        shell->addresses = json_incref(addresses);
+        return;
+    }
+    json_object_foreach(addresses, stage, address)
+    {
+        if (json_is_string(address)) {
+            peers_set_address(shell->peers, stage, json_string_value(address));
+        }
+    }
+}
+
+void stream_drain(struct shell *shell)
+{
+    const struct core_event event = {.kind = CORE_DRAIN};
+    struct error err;
+
+    shell->draining = true;
+    feed(shell, &event, &err);
+}
+
+void stream_stop(struct shell *shell)
+{
+    core_destroy(STEAL(shell->core));
+    peers_destroy(STEAL(shell->peers));
+    runner_destroy(STEAL(shell->runner));
+    for (unsigned i = 0; shell->journals != NULL && i < shell->config->core.n_operators; i++) {
+        journal_close(STEAL(shell->journals[i]));
+    }
+}
