@@ -1,0 +1,214 @@
+/* From graph and models to atoms and flows. */
+#include "planner/prepare.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "model/model.h"
+
+static const uint64_t OUTPUT_GUESS = 100000; /* bytes of a port that nobody knows */
+
+/* The cuts at which an operator's model is considered: all worth a look, or the pinned ones. */
+static int operator_cuts(const struct planner_input *input, size_t operator, size_t most,
+                         unsigned **ret_cuts, size_t *ret_n, struct error *err)
+{
+    const struct model *model = input->operators[operator].model;
+
+    if (!input->cut_pinned) {
+        *ret_n = planner_cuts(model, most, ret_cuts);
+        return 0;
+    }
+    cleanup(memory_free) unsigned *cuts = memory_new(input->n_cuts + 2, sizeof(*cuts));
+
+    for (size_t i = 0; i < input->n_cuts; i++) {
+        unsigned k = input->cuts[i];
+
+        if (k == 0 || k >= model->n_layers || !model->legal[k]) {
+            return error_set(err, -EINVAL,
+                             "operator '%s' cannot be cut at %u: `brume model inspect %s` lists "
+                             "the legal cuts, from 1 to %zu",
+                             input->graph->operators[operator].name, k, model->path,
+                             model->n_layers - 1);
+        }
+        if (k <= cuts[i]) {
+            return error_set(err, -EINVAL, "cuts must rise: %u comes after %u", k, cuts[i]);
+        }
+        cuts[i + 1] = k;
+    }
+    cuts[input->n_cuts + 1] = (unsigned)model->n_layers;
+    *ret_n = input->n_cuts + 2;
+    *ret_cuts = STEAL(cuts);
+    return 0;
+}
+
+static void add_atom(struct planner_problem *problem, const struct planner_atom *atom)
+{
+    problem->atoms = memory_grow(problem->atoms, problem->n_atoms, sizeof(*problem->atoms));
+    problem->atoms[problem->n_atoms++] = *atom;
+}
+
+static int add_operator(struct prepare *prepare, size_t operator, size_t most,
+                        struct error *err)
+{
+    const struct planner_input *input = prepare->input;
+    const struct brume_operator *type = input->graph->operators[operator].type;
+    struct planner_atom atom = {
+        .operator=(unsigned) operator,
+        .model = input->operators[operator].model != NULL,
+                                  .replicable =
+                                      type->inputs != NULL && type->inputs[0].name != NULL &&
+                                      type->outputs != NULL && type->outputs[0].name != NULL &&
+                                      (type->flags & BRUME_STATEFUL) == 0, };
+    cleanup(memory_free) unsigned *cuts = NULL;
+    size_t n = 0;
+
+    prepare->first_atom[operator] = (unsigned)prepare->problem->n_atoms;
+    if (!atom.model) {
+        add_atom(prepare->problem, &atom);
+        return 0;
+    }
+    int r = operator_cuts(input, operator, most, &cuts, &n, err);
+
+    for (size_t i = 0; r == 0 && i + 1 < n; i++) {
+        atom.from = cuts[i];
+        atom.to = cuts[i + 1];
+        add_atom(prepare->problem, &atom);
+    }
+    return r;
+}
+
+static int prepare_atoms(struct prepare *prepare, struct error *err)
+{
+    const struct planner_input *input = prepare->input;
+    struct planner_problem *problem = prepare->problem;
+    size_t n = input->graph->n_operators, n_models = 0;
+    size_t most = input->cuts_most > 0 ? input->cuts_most : PLANNER_CUTS;
+
+    for (size_t i = 0; i < n; i++) {
+        n_models += input->operators[i].model != NULL;
+    }
+    if (n_models > 0 && n + 2 * n_models < PLANNER_ATOMS_MAX) {
+        size_t room = (PLANNER_ATOMS_MAX - n) / n_models;
+
+        most = most < room ? most : room;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int r = add_operator(prepare, i, most, err);
+
+        if (r < 0) {
+            return r;
+        }
+        if (problem->n_atoms > PLANNER_ATOMS_MAX) {
+            return error_set(err, -E2BIG, "%s: more than %d operators and segments to place",
+                             input->graph->file, PLANNER_ATOMS_MAX);
+        }
+    }
+    prepare->first_atom[n] = (unsigned)problem->n_atoms;
+    problem->boundary = memory_new(problem->n_atoms + 1, sizeof(*problem->boundary));
+    for (size_t i = 1; i < problem->n_atoms && input->cut_pinned; i++) {
+        if (problem->atoms[i].model &&
+            problem->atoms[i].operator== problem->atoms[i - 1].operator) {
+            problem->boundary[i] = BOUNDARY_CUT;
+        }
+    }
+    return 0;
+}
+
+/* Remembers that atom `to` reads the flow; atoms come in rising order. */
+static void flow_read(struct planner_flow *flow, unsigned to)
+{
+    if (flow->n_to > 0 && flow->to[flow->n_to - 1] == to) {
+        return;
+    }
+    flow->to = memory_grow(flow->to, flow->n_to, sizeof(*flow->to));
+    flow->to[flow->n_to++] = to;
+}
+
+static struct planner_flow *add_flow(struct planner_problem *problem, unsigned from,
+                                     unsigned port, uint64_t size)
+{
+    problem->flows = memory_grow(problem->flows, problem->n_flows, sizeof(*problem->flows));
+    problem->flows[problem->n_flows] =
+        (struct planner_flow){.from = from, .port = port, .size = size};
+    return &problem->flows[problem->n_flows++];
+}
+
+/* The flows of one output port of an operator, if anybody reads it. */
+static void add_port(struct prepare *prepare, size_t operator, unsigned port)
+{
+    const struct graph *graph = prepare->input->graph;
+    struct planner_flow *flow = NULL;
+
+    for (size_t i = operator+ 1; i < graph->n_operators; i++) {
+        for (size_t j = 0; j < graph->operators[i].n_inputs; j++) {
+            const struct graph_input *reads = &graph->operators[i].inputs[j];
+
+            if (reads->operator!= operator|| reads->port != port) {
+                continue;
+            }
+            if (flow == NULL) {
+                uint64_t size = prepare_output(prepare->input, operator, port);
+
+                flow = add_flow(prepare->problem, prepare->first_atom[operator + 1] - 1, port,
+                                size > 0 ? size : OUTPUT_GUESS);
+            }
+            flow_read(flow, prepare->first_atom[i]);
+        }
+    }
+}
+
+static void prepare_flows(struct prepare *prepare)
+{
+    const struct planner_input *input = prepare->input;
+    struct planner_problem *problem = prepare->problem;
+
+    for (size_t i = 0; i < input->graph->n_operators; i++) {
+        const struct brume_operator *type = input->graph->operators[i].type;
+        unsigned first = prepare->first_atom[i], end = prepare->first_atom[i + 1];
+
+        for (unsigned atom = first; atom + 1 < end; atom++) {
+            uint64_t size = model_live_size(input->operators[i].model, problem->atoms[atom].to);
+
+            flow_read(add_flow(problem, atom, 0, size), atom + 1);
+        }
+        for (unsigned port = 0; type->outputs != NULL && type->outputs[port].name != NULL;
+             port++) {
+            add_port(prepare, i, port);
+        }
+    }
+}
+
+int planner_prepare(const struct planner_input *input, struct planner_problem **ret_problem,
+                    struct error *err)
+{
+    cleanup(planner_problem_destroyp) struct planner_problem *problem =
+        memory_new(1, sizeof(*problem));
+    cleanup(memory_free) unsigned *first_atom =
+        memory_new(input->graph->n_operators + 1, sizeof(*first_atom));
+    struct prepare prepare = {.input = input, .problem = problem, .first_atom = first_atom};
+
+    problem->graph = input->graph;
+    problem->operators = input->operators;
+    problem->objective = input->graph->objective;
+    problem->qos_rate = input->graph->qos_rate;
+    problem->qos_latency = (double)input->graph->qos_latency_ms / 1000;
+    problem->demand = input->demand;
+    problem->replicas = input->replicas > 0 && input->replicas < PLANNER_INSTANCES_MAX
+                            ? (unsigned)input->replicas
+                            : PLANNER_INSTANCES_MAX;
+    int r = prepare_atoms(&prepare, err);
+
+    if (r == 0) {
+        prepare_flows(&prepare);
+        r = prepare_devices(&prepare, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    prepare_times(&prepare);
+    *ret_problem = STEAL(problem);
+    return 0;
+}

@@ -1,0 +1,187 @@
+/* Devices, their types, and which atoms each of them may run. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "planner/prepare.h"
+
+/* A small core's share of what the kernel and the loop do for a frame; the profile of the
+ * network would be better, and the input may say so. */
+static const struct planner_constants DEFAULTS = {
+    .send_frame = 60e-6,
+    .receive_frame = 60e-6,
+    .send_byte = 0.8e-9,
+    .receive_byte = 1.0e-9,
+};
+
+static double or_default(double value, double fallback)
+{
+    return value > 0 ? value : fallback;
+}
+
+static int type_number(struct planner_problem *problem, const struct planner_input *input,
+                       const char *name, unsigned *ret_number, struct error *err)
+{
+    const struct planner_constants *constants = &input->constants;
+    unsigned i = 0;
+
+    while (i < problem->n_types && strcmp(problem->types[i].name, name) != 0) {
+        i++;
+    }
+    *ret_number = i;
+    if (i < problem->n_types) {
+        return 0;
+    }
+    if (i == PLANNER_TYPES_MAX) {
+        return error_set(err, -E2BIG, "more than %d types of devices", PLANNER_TYPES_MAX);
+    }
+    problem->types = memory_grow(problem->types, i, sizeof(*problem->types));
+    problem->types[problem->n_types++] = (struct planner_type){
+        .name = memory_text(name),
+        .send_frame = or_default(constants->send_frame, DEFAULTS.send_frame),
+        .receive_frame = or_default(constants->receive_frame, DEFAULTS.receive_frame),
+        .send_byte = or_default(constants->send_byte, DEFAULTS.send_byte),
+        .receive_byte = or_default(constants->receive_byte, DEFAULTS.receive_byte),
+    };
+    return 0;
+}
+
+static int add_devices(struct prepare *prepare, struct error *err)
+{
+    const struct planner_input *input = prepare->input;
+    struct planner_problem *problem = prepare->problem;
+
+    if (input->n_devices == 0) {
+        return error_set(err, -ENODEV, "there is no device to run on");
+    }
+    if (input->n_devices > PLANNER_DEVICES_MAX) {
+        return error_set(err, -E2BIG,
+                         "%zu devices are more than the %d that can be planned for",
+                         input->n_devices, PLANNER_DEVICES_MAX);
+    }
+    problem->devices = memory_new(input->n_devices, sizeof(*problem->devices));
+    problem->device_type = memory_new(input->n_devices, sizeof(*problem->device_type));
+    for (size_t i = 0; i < input->n_devices; i++) {
+        const struct planner_device *device = &input->devices[i];
+        int r = type_number(problem, input, device->type, &problem->device_type[i], err);
+
+        if (r < 0) {
+            return r;
+        }
+        if (!(device->cores > 0)) {
+            return error_set(err, -EINVAL, "device '%s' has no CPU to give: %g cores",
+                             device->name, device->cores);
+        }
+        problem->devices[i] = *device;
+        problem->devices[i].name = memory_text(device->name);
+        problem->devices[i].type = problem->types[problem->device_type[i]].name;
+        problem->devices[i].n_has = 0;
+        problem->devices[i].has = NULL;
+        problem->n_devices++;
+    }
+    for (size_t i = 0; i < problem->n_devices; i++) {
+        problem->devices[i].type = problem->types[problem->device_type[i]].name;
+    }
+    return 0;
+}
+
+static bool has_all(const struct planner_device *device, const struct graph_operator *operator)
+{
+    for (size_t i = 0; i < operator->n_has; i++) {
+        bool found = false;
+
+        for (size_t j = 0; j < device->n_has && !found; j++) {
+            found = strcmp(device->has[j], operator->has[i]) == 0;
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The device that an operator is pinned to by option or manifest, or NULL. */
+static const char *pinned_to(const struct planner_input *input,
+                             const struct graph_operator *operator)
+{
+    for (size_t i = 0; i < input->n_places; i++) {
+        if (strcmp(input->places[i].operator, operator->name) == 0) {
+            return input->places[i].device;
+        }
+    }
+    return operator->device;
+}
+
+static int check_place(const struct planner_input *input, const struct planner_place *place,
+                       struct error *err)
+{
+    bool operator_found = false, device_found = false;
+
+    for (size_t i = 0; i < input->graph->n_operators; i++) {
+        operator_found |= strcmp(input->graph->operators[i].name, place->operator) == 0;
+    }
+    for (size_t i = 0; i < input->n_devices; i++) {
+        device_found |= strcmp(input->devices[i].name, place->device) == 0;
+    }
+    if (!operator_found) {
+        return error_set(err, -EINVAL, "%s=%s: there is no operator '%s'", place->operator,
+                         place->device, place->operator);
+    }
+    if (!device_found) {
+        return error_set(err, -EINVAL, "%s=%s: there is no device '%s'", place->operator,
+                         place->device, place->device);
+    }
+    return 0;
+}
+
+static int allow_operator(struct prepare *prepare, size_t operator, struct error * err)
+{
+    const struct planner_input *input = prepare->input;
+    const struct graph_operator *what = &input->graph->operators[operator];
+    const char *device = pinned_to(input, what);
+    bool anywhere = false, named = device == NULL;
+
+    for (size_t i = 0; i < input->n_devices; i++) {
+        bool here = device == NULL || strcmp(device, input->devices[i].name) == 0;
+
+        named |= here;
+        here = here && has_all(&input->devices[i], what);
+        anywhere |= here;
+        for (unsigned atom = prepare->first_atom[operator];
+             atom < prepare->first_atom[operator + 1]; atom++) {
+            prepare->problem->allowed[atom * input->n_devices + i] = here;
+        }
+    }
+    if (!named) {
+        return error_set(err, -ENODEV,
+                         "%s:%u: operator '%s' is to run on '%s', and there is no "
+                         "such device",
+                         input->graph->file, what->place.line, what->name, device);
+    }
+    if (!anywhere) {
+        return error_set(err, -ENODEV,
+                         "%s:%u: no device that operator '%s' may run on has '%s'",
+                         input->graph->file, what->place.line, what->name, what->has[0]);
+    }
+    return 0;
+}
+
+int prepare_devices(struct prepare *prepare, struct error *err)
+{
+    const struct planner_input *input = prepare->input;
+    int r = add_devices(prepare, err);
+
+    for (size_t i = 0; r == 0 && i < input->n_places; i++) {
+        r = check_place(input, &input->places[i], err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    prepare->problem->allowed =
+        memory_new(prepare->problem->n_atoms * input->n_devices, sizeof(bool));
+    for (size_t i = 0; r == 0 && i < input->graph->n_operators; i++) {
+        r = allow_operator(prepare, i, err);
+    }
+    return r;
+}
