@@ -156,7 +156,8 @@ static void convolve(const struct picture *in, const struct kernel *k, struct nu
                    x * k->stride - k->padding + j % size);
         }
         if (normal != NULL) {
-            sum = (sum - normal[k->filters + f]) / (sqrt(normal[2 * k->filters + f]) + .000001);
+            sum = (sum - normal[k->filters + f]) /
+                  (sqrt((double)normal[2 * k->filters + f]) + .000001);
             sum *= normal[f];
         }
         out->values[i] = sum + bias[f];
@@ -179,7 +180,8 @@ static void connect(const struct picture *in, int n, struct numbers *numbers,
             sum += weights[f * size + j] * in->values[j];
         }
         out->values[f] =
-            (sum - normal[n + f]) / (sqrt(normal[2 * n + f]) + .000001) * normal[f] + bias[f];
+            (sum - normal[n + f]) / (sqrt((double)normal[2 * n + f]) + .000001) * normal[f] +
+            bias[f];
     }
     activate(out, activation);
 }
@@ -245,10 +247,10 @@ static void reorganize(const struct picture *in, int stride, struct picture *out
 
 static void append(const struct picture *from, int first, int n, struct picture *to)
 {
-    int area = from->height * from->width;
+    size_t area = (size_t)from->height * (size_t)from->width;
 
-    memcpy(to->values + to->channels * area, from->values + first * area,
-           (size_t)(n * area) * sizeof(double));
+    memcpy(to->values + (size_t)to->channels * area, from->values + (size_t)first * area,
+           (size_t)n * area * sizeof(double));
     resize(to, to->channels + n, from->height, from->width);
 }
 
