@@ -22,16 +22,17 @@ static bool is_known(const struct tensor_shape *shape)
     return onnx_shape_size(shape) > 0;
 }
 
-static bool is_missing(const struct model *model)
+/* How many tensors between layers, or from the last, have a shape that is not known. */
+static size_t n_missing(const struct model *model)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < model->n_tensors; i++) {
         const struct model_tensor *tensor = &model->tensors[i];
 
-        if (tensor->producer >= 0 && !tensor->constant && !is_known(&tensor->shape)) {
-            return true;
-        }
+        n += tensor->producer >= 0 && !tensor->constant && !is_known(&tensor->shape);
     }
-    return false;
+    return n;
 }
 
 static void learn(struct model *model, int id, const struct tensor_shape *shape)
@@ -222,7 +223,13 @@ static void find_shapes(struct model *model)
 
 void onnx_infer_shapes(struct model *model)
 {
-    if (is_missing(model)) {
+    if (n_missing(model) > 0) {
         find_shapes(model);
+    }
+    size_t n = n_missing(model);
+    if (n > 0 && model->note == NULL) {
+        model->note = memory_format("%zu tensors have a size that is known only when the model "
+                                    "runs; it cannot be cut across them",
+                                    n);
     }
 }

@@ -2,14 +2,35 @@
  * calls, as exporters do. */
 #include <errno.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/test.h"
 #include "model/onnx.h"
+
+static int remove_entry(const char *path, const struct stat *status, int kind,
+                        struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+/* A cache of its own: the user's is left alone. */
+static char cache[] = "/tmp/brume-onnx-XXXXXX";
+
+static int begin(void **state)
+{
+    (void)state;
+    /* No thread but this one yet. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    return mkdtemp(cache) == NULL || setenv("BRUME_CACHE", cache, 1) != 0;
+}
 
 static struct protobuf_writer graph;
 
@@ -311,6 +332,75 @@ static void quantized_layers_stay_whole(void **state)
     assert_string_equal(text, "||---||");
 }
 
+/* x -> Relu -> c -> Relu -> y, where the file does not say what c looks like. */
+static struct model *open_vague(void)
+{
+    add_node("Relu", "x", "c");
+    add_node("Relu", "c", "y");
+    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 0);
+    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4);
+    return open_file();
+}
+
+static void write_shapes(uint64_t hash, const char *text)
+{
+    cleanup(memory_free) char *folder = memory_format("%s/models", cache);
+    cleanup(memory_free) char *path = memory_format("%s/%016" PRIx64 ".shapes", folder, hash);
+    struct error err;
+
+    assert_int_equal(file_make_folder(folder, &err), 0);
+    assert_int_equal(file_write(path, text, strlen(text), &err), 0);
+}
+
+static void what_no_one_knows_is_noted(void **state)
+{
+    (void)state;
+    cleanup(model_closep) struct model *model = open_vague();
+
+    assert_false(model->legal[1]);
+    assert_non_null(model->note);
+}
+
+static void shapes_are_remembered(void **state)
+{
+    (void)state;
+    cleanup(model_closep) struct model *model = open_vague();
+    write_shapes(model->hash, "{\"version\": 1, \"shapes\": {\"c\": [\"float32\", 1, 4], "
+                              "\"y\": [\"float32\", 9, 9], \"z\": [\"float32\", 1]}}");
+    cleanup(model_closep) struct model *again = open_vague();
+
+    assert_true(again->legal[1]);
+    assert_int_equal(model_live_size(again, 1), 16);
+    assert_int_equal(model_live_size(again, 2), 16);
+    assert_null(again->note);
+}
+
+static void a_damaged_memory_of_shapes_is_passed_over(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "{",
+        "[]",
+        "{\"version\": 2, \"shapes\": {\"c\": [\"float32\", 1, 4]}}",
+        "{\"version\": 1, \"shapes\": [\"c\"]}",
+        "{\"version\": 1, \"shapes\": {\"c\": []}}",
+        "{\"version\": 1, \"shapes\": {\"c\": [7, 1, 4]}}",
+        "{\"version\": 1, \"shapes\": {\"c\": [\"float99\", 1, 4]}}",
+        "{\"version\": 1, \"shapes\": {\"c\": [\"float32\", 1, -4]}}",
+        "{\"version\": 1, \"shapes\": {\"c\": [\"float32\", 1, 4294967296]}}",
+        "{\"version\": 1, \"shapes\": {\"c\": [\"float32\", 1, 1, 1, 1, 1, 1, 1, 1, 1]}}",
+    };
+    cleanup(model_closep) struct model *model = open_vague();
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        write_shapes(model->hash, texts[i]);
+        cleanup(model_closep) struct model *again = open_vague();
+
+        assert_false(again->legal[1]);
+    }
+}
+
 static void refusals_say_what_is_wrong(void **state)
 {
     (void)state;
@@ -341,9 +431,8 @@ static void refusals_say_what_is_wrong(void **state)
     protobuf_write_text(&graph, ONNX_TENSOR_NAME, "far");
     protobuf_write_number(&graph, ONNX_TENSOR_LOCATION, 1);
     protobuf_end(&graph, weight);
-    assert_refused(-ENOTSUP,
-                   "test.onnx: weight 'far' lies in a file of its own; save the model "
-                   "with its weights inside");
+    assert_refused(-ENOTSUP, "test.onnx: weight 'far' lies in a file of its own; put it "
+                             "inside with onnx.save(onnx.load(OLD), NEW)");
 }
 
 static void a_file_broken_off_anywhere_is_refused(void **state)
@@ -360,24 +449,6 @@ static void a_file_broken_off_anywhere_is_refused(void **state)
         assert_int_equal(model_read("test.onnx", part, n, &model, &err), -EBADMSG);
         assert_int_equal(strncmp(err.text, "test.onnx: ", 11), 0);
     }
-}
-
-static int remove_entry(const char *path, const struct stat *status, int kind,
-                        struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
-/* A cache of its own: the user's is left alone. */
-static char cache[] = "/tmp/brume-onnx-XXXXXX";
-
-static int begin(void **state)
-{
-    (void)state;
-    return mkdtemp(cache) == NULL || setenv("BRUME_CACHE", cache, 1) != 0;
 }
 
 static int finish(void **state)
@@ -401,6 +472,9 @@ int main(void)
         cmocka_unit_test(what_is_made_of_weights_goes_along),
         cmocka_unit_test(a_subgraph_reads_from_around_it),
         cmocka_unit_test(quantized_layers_stay_whole),
+        cmocka_unit_test(what_no_one_knows_is_noted),
+        cmocka_unit_test(shapes_are_remembered),
+        cmocka_unit_test(a_damaged_memory_of_shapes_is_passed_over),
         cmocka_unit_test(refusals_say_what_is_wrong),
         cmocka_unit_test(a_file_broken_off_anywhere_is_refused),
     };

@@ -112,8 +112,8 @@ static int check_weight(const struct weight_reading *reading, struct onnx_weight
 
     if (reading->location != 0) {
         return error_set(err, -ENOTSUP,
-                         "weight '%.*s' lies in a file of its own; save the model with its "
-                         "weights inside",
+                         "weight '%.*s' lies in a file of its own; put it inside with "
+                         "onnx.save(onnx.load(OLD), NEW)",
                          ONNX_SHOWN(name));
     }
     weight->shape.rank = reading->rank <= TENSOR_RANK_MAX ? (uint32_t)reading->rank : 0;

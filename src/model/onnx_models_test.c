@@ -1,0 +1,274 @@
+/* Real networks, from the folders of BRUME_MODELS, run whole and cut by ONNX Runtime; skipped
+ * when either is not here. Every legal cut is run: two sessions per cut, some hundred cuts, so
+ * this takes half a minute. */
+#include <ftw.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/test.h"
+#include "model/model.h"
+
+static void open_model(const char *name, struct model **ret_model)
+{
+    cleanup(memory_free) char *path = file_search(NULL, name);
+    const struct engine *engine;
+    struct error err;
+
+    if (getenv("BRUME_MODELS") == NULL || path == NULL ||
+        engine_find(".onnx", &engine, &err) < 0) {
+        skip();
+    }
+    if (model_open(path, ret_model, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+}
+
+/* The tensors that have been computed, by id. */
+struct values {
+    size_t n;
+    struct tensor **tensors;
+};
+
+static void values_init(struct values *values, const struct model *model)
+{
+    values->n = model->n_tensors;
+    values->tensors = memory_new(values->n, sizeof(struct tensor *));
+}
+
+static void values_finish(struct values *values)
+{
+    for (size_t i = 0; i < values->n; i++) {
+        tensor_unref(values->tensors[i]);
+    }
+    free(values->tensors);
+}
+
+/* The same numbers in 0..1 each time: a linear congruential generator (Knuth's MMIX). */
+static void fill_inputs(const struct model *model, struct values *values)
+{
+    uint64_t state = 1;
+    struct error err;
+
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        const struct model_tensor *input = &model->tensors[model->inputs[i]];
+        struct tensor **tensor = &values->tensors[model->inputs[i]];
+
+        assert_int_equal(input->shape.type, TENSOR_F32);
+        assert_int_equal(tensor_create(&input->shape, tensor, &err), 0);
+        float *data = (*tensor)->data;
+        for (size_t j = 0; j < input->size / sizeof(float); j++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            data[j] = (float)(state >> 40) / (float)(1 << 24);
+        }
+    }
+}
+
+static void run(const struct model *model, size_t from, size_t to,
+                const struct engine_options *options, struct values *values)
+{
+    cleanup(model_segment_destroyp) struct model_segment *segment = NULL;
+    struct engine_session *session = NULL;
+    struct tensor *inputs[64], *outputs[64];
+    const struct engine *engine;
+    struct error err = {0};
+
+    if (engine_find(".onnx", &engine, &err) < 0 ||
+        model_segment(model, from, to, &segment, &err) < 0 ||
+        engine->open(&segment->image, options, &session, &err) < 0) {
+        fail_msg("%s", err.text);
+        return;
+    }
+    assert_true(segment->n_inputs <= 64 && segment->n_outputs <= 64);
+    for (size_t i = 0; i < segment->n_inputs; i++) {
+        inputs[i] = values->tensors[segment->inputs[i]];
+        assert_non_null(inputs[i]);
+    }
+    if (engine->run(session, inputs, outputs, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    for (size_t i = 0; i < segment->n_outputs; i++) {
+        struct tensor **value = &values->tensors[segment->outputs[i]];
+        tensor_unref(*value);
+        *value = outputs[i];
+    }
+    engine->close(session);
+}
+
+/* The largest difference to the largest value, over all outputs; infinity for what is no
+ * number. */
+static double difference(const struct model *model, const struct values *a,
+                         const struct values *b)
+{
+    double worst = 0, largest = 0;
+
+    for (size_t i = 0; i < model->n_outputs; i++) {
+        const struct tensor *x = a->tensors[model->outputs[i]];
+        const struct tensor *y = b->tensors[model->outputs[i]];
+
+        assert_true(tensor_shape_equal(&x->shape, &y->shape));
+        for (size_t j = 0; j < x->size / sizeof(float); j++) {
+            double value = ((const float *)x->data)[j];
+            double other = ((const float *)y->data)[j];
+
+            if (!isfinite(value) || !isfinite(other)) {
+                return INFINITY;
+            }
+            largest = fmax(largest, fabs(value));
+            worst = fmax(worst, fabs(value - other));
+        }
+    }
+    assert_true(largest > 0);
+    return worst / largest;
+}
+
+static void compare_all_cuts(const char *name, bool exact, double most)
+{
+    const struct engine_options options = {.threads = 1, .exact = exact};
+    cleanup(model_closep) struct model *model = NULL;
+    cleanup(values_finish) struct values whole = {0};
+    size_t n_cuts = 0;
+
+    open_model(name, &model);
+    values_init(&whole, model);
+    fill_inputs(model, &whole);
+    run(model, 0, model->n_layers, &options, &whole);
+    for (size_t k = 1; k < model->n_layers; k++) {
+        cleanup(values_finish) struct values parts = {0};
+
+        if (!model->legal[k]) {
+            continue;
+        }
+        values_init(&parts, model);
+        fill_inputs(model, &parts);
+        run(model, 0, k, &options, &parts);
+        run(model, k, model->n_layers, &options, &parts);
+        double worst = difference(model, &whole, &parts);
+        if (worst > most) {
+            fail_msg("%s cut at %zu is off by %g", name, k, worst);
+        }
+        n_cuts++;
+    }
+    assert_true(n_cuts > 20);
+}
+
+static void tinier_yolo_cut_anywhere_gives_the_same_bits(void **state)
+{
+    (void)state;
+    compare_all_cuts("tinier-yolo-voc-float.onnx", true, 0);
+}
+
+static void yolox_cut_anywhere_gives_the_same_bits(void **state)
+{
+    (void)state;
+    compare_all_cuts("yolox_nano.onnx", true, 0);
+}
+
+static void tinier_yolo_cut_anywhere_is_close_when_fast(void **state)
+{
+    (void)state;
+    compare_all_cuts("tinier-yolo-voc-float.onnx", false, 1e-5);
+}
+
+static void yolox_cut_anywhere_is_close_when_fast(void **state)
+{
+    (void)state;
+    compare_all_cuts("yolox_nano.onnx", false, 1e-5);
+}
+
+static void the_engine_fills_in_shapes(void **state)
+{
+    (void)state;
+    cleanup(model_closep) struct model *model = NULL;
+    char text[64];
+
+    open_model("tinier-yolo-voc-float.onnx", &model);
+    assert_int_equal(model->n_layers, 23);
+    for (size_t k = 0; k <= model->n_layers; k++) {
+        assert_true(model->legal[k]);
+        assert_true(model_live_size(model, k) > 0);
+    }
+    tensor_shape_text(&model->tensors[model->layers[4].outputs[0]].shape, sizeof(text), text);
+    assert_string_equal(text, "float32[1, 64, 104, 104]");
+    assert_string_equal(model->layers[4].kind, "MaxPool");
+    assert_null(model->note);
+}
+
+static void what_the_engine_said_is_kept(void **state)
+{
+    (void)state;
+    cleanup(model_closep) struct model *model = NULL;
+    cleanup(memory_free) void *bytes = NULL;
+    struct error err;
+    size_t size;
+
+    open_model("tinier-yolo-voc-float.onnx", &model);
+    cleanup(memory_free) char *path =
+        memory_format("%s/models/%016" PRIx64 ".shapes", getenv("BRUME_CACHE"), model->hash);
+    assert_int_equal(file_read(path, 1 << 20, &bytes, &size, &err), 0);
+    assert_non_null(strstr(bytes, "[\"float32\",1,64,104,104]"));
+}
+
+static void a_real_file_broken_off_gives_one_sentence(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"tinier-yolo-voc-float.onnx", "yolox_nano.onnx"};
+
+    for (size_t i = 0; i < 2; i++) {
+        cleanup(model_closep) struct model *model = NULL;
+
+        open_model(names[i], &model);
+        for (size_t part = 0; part < 50; part++) {
+            struct model *torn = NULL;
+            struct error err = {0};
+
+            assert_true(model_read("torn.onnx", model->bytes, model->size / 50 * part, &torn,
+                                   &err) < 0);
+            assert_true(strncmp(err.text, "torn.onnx: ", 11) == 0);
+            assert_null(strchr(err.text, '\n'));
+        }
+    }
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind,
+                        struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+static char cache[] = "/tmp/brume-onnx-XXXXXX";
+
+static int begin(void **state)
+{
+    (void)state;
+    /* No thread but this one yet. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    return mkdtemp(cache) == NULL || setenv("BRUME_CACHE", cache, 1) != 0;
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    return nftw(cache, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_engine_fills_in_shapes),
+        cmocka_unit_test(what_the_engine_said_is_kept),
+        cmocka_unit_test(a_real_file_broken_off_gives_one_sentence),
+        cmocka_unit_test(tinier_yolo_cut_anywhere_gives_the_same_bits),
+        cmocka_unit_test(yolox_cut_anywhere_gives_the_same_bits),
+        cmocka_unit_test(tinier_yolo_cut_anywhere_is_close_when_fast),
+        cmocka_unit_test(yolox_cut_anywhere_is_close_when_fast),
+    };
+    return cmocka_run_group_tests_name("onnx_models", tests, begin, finish);
+}
