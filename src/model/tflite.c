@@ -180,24 +180,6 @@ static uint32_t builtin_code(struct reader *reader, const struct flat_table *nod
     return old > new ? old : new;
 }
 
-static bool is_resource(uint32_t code)
-{
-    return code == TFLITE_CALL_ONCE ||
-           (code >= TFLITE_HASHTABLE && code <= TFLITE_HASHTABLE_SIZE) ||
-           (code >= TFLITE_VAR_HANDLE && code <= TFLITE_ASSIGN_VARIABLE);
-}
-
-static bool is_random(uint32_t code)
-{
-    return code == TFLITE_RANDOM_STANDARD_NORMAL || code == TFLITE_RANDOM_UNIFORM ||
-           code == TFLITE_MULTINOMIAL;
-}
-
-static bool calls_body(uint32_t code)
-{
-    return code == TFLITE_CALL || code == TFLITE_IF || code == TFLITE_WHILE;
-}
-
 static char *kind_text(struct reader *reader, const struct flat_table *code, uint32_t builtin)
 {
     const char *name = tflite_opcode_name(builtin);
@@ -219,9 +201,9 @@ static void read_layer(struct reader *reader, const struct flat_table *node, siz
     layer->n_inputs = read_ids(reader, node, OPERATOR_INPUTS, &layer->inputs);
     layer->n_outputs = read_ids(reader, node, OPERATOR_OUTPUTS, &layer->outputs);
     tflite->codes[index] = builtin;
-    tflite->resource[index] =
-        is_resource(builtin) || (calls_body(builtin) && reader->bodies_keep_state);
-    layer->stateful = tflite->resource[index] || is_random(builtin);
+    tflite->resource[index] = tflite_is_resource(builtin) ||
+                              (tflite_calls_body(builtin) && reader->bodies_keep_state);
+    layer->stateful = tflite->resource[index] || tflite_is_random(builtin);
     for (unsigned i = 0; i < layer->n_inputs; i++) {
         int id = layer->inputs[i];
         if (id >= 0 && (size_t)id < reader->model->n_tensors && tflite->variable[id]) {
@@ -270,7 +252,7 @@ static bool body_keeps_state(struct reader *reader, const struct flat_table *bod
     for (uint32_t i = 0; i < operators.n && flat->failed == 0; i++) {
         struct flat_table node = flat_table_at(flat, &operators, i);
         struct flat_table code;
-        keeps = is_resource(builtin_code(reader, &node, &code)) || keeps;
+        keeps = tflite_is_resource(builtin_code(reader, &node, &code)) || keeps;
     }
     for (uint32_t i = 0; i < tensors.n && flat->failed == 0; i++) {
         struct flat_table tensor = flat_table_at(flat, &tensors, i);
@@ -289,6 +271,15 @@ static void read_bodies(struct reader *reader)
         if (body_keeps_state(reader, &body, &n_seen)) {
             reader->bodies_keep_state = true;
         }
+    }
+}
+
+/* All of them, used or not, so that a file cut short is noticed. */
+static void check_buffers(struct reader *reader)
+{
+    for (uint32_t i = 0; i < reader->buffers.n && reader->flat.failed == 0; i++) {
+        struct flat_table buffer = flat_table_at(&reader->flat, &reader->buffers, i);
+        flat_vector(&reader->flat, &buffer, BUFFER_DATA, 1);
     }
 }
 
@@ -320,6 +311,7 @@ static int read_root(struct reader *reader)
         (reader->tflite->inputs_field == 0 || reader->tflite->outputs_field == 0)) {
         return error_set(reader->err, -EBADMSG, "the graph has no inputs or no outputs");
     }
+    check_buffers(reader);
     read_bodies(reader);
     return flat->failed;
 }

@@ -51,6 +51,9 @@ struct tflite {
 
 /* NULL for a code that is newer than this table. */
 const char *tflite_opcode_name(uint32_t code);
+bool tflite_is_resource(uint32_t code); /* reads or writes variables or tables */
+bool tflite_is_random(uint32_t code);
+bool tflite_calls_body(uint32_t code); /* runs another subgraph */
 
 /* Finds out which shapes are known when the engine runs the model as the file says. */
 void tflite_settle_shapes(struct model *model);

@@ -171,3 +171,21 @@ const char *tflite_opcode_name(uint32_t code)
 {
     return code < sizeof(names) / sizeof(*names) ? names[code] : NULL;
 }
+
+bool tflite_is_resource(uint32_t code)
+{
+    return code == TFLITE_CALL_ONCE ||
+           (code >= TFLITE_HASHTABLE && code <= TFLITE_HASHTABLE_SIZE) ||
+           (code >= TFLITE_VAR_HANDLE && code <= TFLITE_ASSIGN_VARIABLE);
+}
+
+bool tflite_is_random(uint32_t code)
+{
+    return code == TFLITE_RANDOM_STANDARD_NORMAL || code == TFLITE_RANDOM_UNIFORM ||
+           code == TFLITE_MULTINOMIAL;
+}
+
+bool tflite_calls_body(uint32_t code)
+{
+    return code == TFLITE_CALL || code == TFLITE_IF || code == TFLITE_WHILE;
+}
