@@ -113,7 +113,7 @@ static char *describe(const struct head *head)
 {
     cleanup(json_decrefp) json_t *json = json_object();
 
-    json_object_set_new(json, "kind", json_string(head->region ? "region" : "yolo"));
+    json_object_set_new(json, "head", json_string(head->region ? "region" : "yolo"));
     json_object_set_new(json, "classes", json_integer(head->classes));
     json_object_set_new(json, "anchors", list(head->sides, 2 * (size_t)head->n_anchors));
     if (head->region) {

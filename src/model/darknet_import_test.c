@@ -435,7 +435,7 @@ static void an_import_is_a_model_that_can_be_cut(void **state)
     assert_string_equal(model->tensors[model->inputs[0]].name, "data");
     assert_int_equal(model->n_outputs, 1);
     assert_string_equal(model->tensors[model->outputs[0]].name, "yolo_13");
-    assert_int_equal(model->tensors[model->outputs[0]].size, 14 * 3 * 3 * sizeof(float));
+    assert_int_equal(model->tensors[model->outputs[0]].size, sizeof(float[14 * 3 * 3]));
     for (size_t k = 0; k <= model->n_layers; k++) {
         n_legal += model->legal[k];
     }

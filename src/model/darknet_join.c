@@ -95,8 +95,8 @@ int darknet_shortcut_parse(struct darknet_network *network, struct darknet_layer
     layer->activation = activation == NULL ? "linear" : activation;
     const struct darknet_shape *added = darknet_network_shape(network, layer->sources[1]);
     layer->stride = added->width / layer->in.width;
-    if (layer->stride * layer->in.width != added->width ||
-        layer->stride * layer->in.height != added->height) {
+    if (layer->stride < 1 || added->height / layer->in.height != layer->stride ||
+        (added->width == layer->in.width) != (added->height == layer->in.height)) {
         return darknet_fail(section, "from", err, "cannot add a layer of %dx%d pixels to %dx%d",
                             added->width, added->height, layer->in.width, layer->in.height);
     }

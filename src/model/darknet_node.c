@@ -221,11 +221,21 @@ static int add_reorg(const struct darknet_builder *builder, const struct darknet
     return 0;
 }
 
-/* Takes channels first..first + n - 1, and every stride-th row and column. */
+/* Channels first..first + shape.channels - 1, and shape.height x shape.width of every stride-th
+ * row and column. */
+struct slice {
+    int first, stride;
+    struct darknet_shape shape;
+};
+
 static void add_slice(const struct darknet_builder *builder, const char *input,
-                      const char *output, int64_t first, int64_t n, int64_t stride)
+                      const char *output, const struct slice *slice)
 {
-    const int64_t starts[] = {first, 0, 0}, ends[] = {first + n, INT32_MAX, INT32_MAX};
+    const int64_t stride = slice->stride, first = slice->first;
+    const int64_t starts[] = {first, 0, 0};
+    const int64_t ends[] = {first + slice->shape.channels,
+                            (slice->shape.height - 1) * stride + 1,
+                            (slice->shape.width - 1) * stride + 1};
     const int64_t axes[] = {1, 2, 3}, steps[] = {1, stride, stride};
     cleanup(memory_free) char *starts_name = memory_format("%s_starts", output);
     cleanup(memory_free) char *ends_name = memory_format("%s_ends", output);
@@ -258,11 +268,14 @@ static int add_route(const struct darknet_builder *builder, const struct darknet
 
         inputs[i] = darknet_builder_name(builder, source);
         if (layer->groups > 1) {
-            int64_t n =
-                darknet_network_shape(builder->network, source)->channels / layer->groups;
+            struct slice slice = {.stride = 1,
+                                  .shape = *darknet_network_shape(builder->network, source)};
+
+            slice.shape.channels /= layer->groups;
+            slice.first = layer->group * slice.shape.channels;
             slices[i] = layer->n_sources == 1 ? memory_text(output)
                                               : memory_format("%s_slice%zu", output, i);
-            add_slice(builder, inputs[i], slices[i], layer->group * n, n, 1);
+            add_slice(builder, inputs[i], slices[i], &slice);
             inputs[i] = slices[i];
         }
     }
@@ -285,14 +298,17 @@ static int add_route(const struct darknet_builder *builder, const struct darknet
 static char *fit(const struct darknet_builder *builder, const struct darknet_layer *layer,
                  const char *output)
 {
-    int source = layer->sources[1];
-    int have = darknet_network_shape(builder->network, source)->channels;
-    int want = layer->out.channels;
-    char *fitted = memory_text(darknet_builder_name(builder, source));
+    const struct darknet_shape *added =
+        darknet_network_shape(builder->network, layer->sources[1]);
+    const int have = added->channels, want = layer->out.channels;
+    char *fitted = memory_text(darknet_builder_name(builder, layer->sources[1]));
 
-    if (have > want || layer->stride > 1) {
+    if (have > want || added->height != layer->out.height || added->width != layer->out.width) {
+        struct slice slice = {.stride = layer->stride, .shape = layer->out};
         char *sliced = memory_format("%s_slice", output);
-        add_slice(builder, fitted, sliced, 0, have < want ? have : want, layer->stride);
+
+        slice.shape.channels = have < want ? have : want;
+        add_slice(builder, fitted, sliced, &slice);
         free(fitted);
         fitted = sliced;
     }

@@ -107,8 +107,8 @@ static void what_is_wrong_is_said_with_its_line(void **state)
          "a.cfg:7: layers=0,,0 must be a list of numbers"},
         {NET "[conv]\n[max]\nstride=2\n[route]\nlayers=0,1\n",
          "a.cfg:9: cannot join a layer of 8x6 pixels with one of 4x3"},
-        {NET "[conv]\n[max]\nstride=2\n[upsample]\nstride=3\n[shortcut]\nfrom=0\n",
-         "a.cfg:11: cannot add a layer of 8x6 pixels to 12x9"},
+        {NET "[conv]\n[upsample]\n[shortcut]\nfrom=0\n",
+         "a.cfg:8: cannot add a layer of 8x6 pixels to 16x12"},
         {NET "[conv]\n[reorg]\nstride=2\n",
          "a.cfg:7: stride=2 does not divide the input of 1x6x8"},
         {NET "[conv]\n[softmax]\n",
@@ -184,10 +184,10 @@ static void a_head_says_how_it_is_decoded(void **state)
 
     assert_string_equal(
         network->layers[1].head,
-        "{\"kind\": \"yolo\", \"classes\": 2, \"anchors\": [1, 2, 3.5, 4, 5, 6], "
+        "{\"head\": \"yolo\", \"classes\": 2, \"anchors\": [1, 2, 3.5, 4, 5, 6], "
         "\"mask\": [1, 2], \"scale_x_y\": 1.05}");
     assert_string_equal(network->layers[3].head,
-                        "{\"kind\": \"region\", \"classes\": 2, \"anchors\": [1.08, 2, 3, 4], "
+                        "{\"head\": \"region\", \"classes\": 2, \"anchors\": [1.08, 2, 3, 4], "
                         "\"softmax\": true}");
 }
 
