@@ -8,14 +8,13 @@
  * fast    all of them, with layouts of their own
  */
 #include <errno.h>
-#include <onnxruntime_c_api.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/engine.h"
+#include "engine/onnxruntime_value.h"
 #include "engine/ports.h"
 
 struct engine_session {
@@ -26,131 +25,6 @@ struct engine_session {
     OrtValue **weights;
 };
 
-static const enum tensor_type types[] = {
-    [ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT] = TENSOR_F32,
-    [ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8] = TENSOR_U8,
-    [ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8] = TENSOR_I8,
-    [ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32] = TENSOR_I32,
-    [ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64] = TENSOR_I64,
-    [ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL] = TENSOR_BOOL,
-    [ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16] = TENSOR_F16,
-    [ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE] = TENSOR_F64,
-};
-enum { N_TYPES = sizeof(types) / sizeof(*types) };
-
-static const OrtApi *api;
-static OrtEnv *environment;
-static OrtMemoryInfo *memory;
-static OrtAllocator *allocator;
-
-/* 0, or the library's sentence as an error. Takes the status. */
-static int check(OrtStatus *status, struct error *err)
-{
-    if (status == NULL) {
-        return 0;
-    }
-    int code = -EINVAL;
-    switch (api->GetErrorCode(status)) {
-    case ORT_FAIL:
-    case ORT_RUNTIME_EXCEPTION:
-    case ORT_EP_FAIL:
-        code = -EIO;
-        break;
-    case ORT_NOT_IMPLEMENTED:
-        code = -ENOTSUP;
-        break;
-    default:
-        break;
-    }
-    error_set(err, code, "ONNX Runtime: %s", api->GetErrorMessage(status));
-    engine_one_line(err->text);
-    api->ReleaseStatus(status);
-    return code;
-}
-
-static void start_library(void)
-{
-    struct error err;
-
-    api = OrtGetApiBase()->GetApi(ORT_API_VERSION);
-    if (api == NULL ||
-        check(api->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "brume", &environment), &err) ||
-        check(api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &memory), &err) ||
-        check(api->GetAllocatorWithDefaultOptions(&allocator), &err)) {
-        environment = NULL;
-    }
-}
-
-static const char *onnxruntime_version(void)
-{
-    return OrtGetApiBase()->GetVersionString();
-}
-
-static ONNXTensorElementDataType onnx_type(enum tensor_type type)
-{
-    for (size_t i = 0; i < N_TYPES; i++) {
-        if (types[i] == type) {
-            return (ONNXTensorElementDataType)i;
-        }
-    }
-    return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-}
-
-/* Memory that a tensor or the model holds, as a value of the library's. */
-static int wrap(const struct tensor_shape *shape, const void *data, OrtValue **ret_value,
-                struct error *err)
-{
-    int64_t dims[TENSOR_RANK_MAX];
-    size_t size;
-    int r = tensor_shape_size(shape, &size, err);
-
-    if (r < 0) {
-        return r;
-    }
-    for (uint32_t i = 0; i < shape->rank; i++) {
-        dims[i] = shape->dims[i];
-    }
-    return check(api->CreateTensorWithDataAsOrtValue(memory, (void *)data, size, dims,
-                                                     shape->rank, onnx_type(shape->type),
-                                                     ret_value),
-                 err);
-}
-
-static int read_shape(const OrtTensorTypeAndShapeInfo *info, struct tensor_shape *ret_shape,
-                      struct error *err)
-{
-    struct tensor_shape shape = {0};
-    int64_t dims[TENSOR_RANK_MAX];
-    ONNXTensorElementDataType type;
-    size_t rank;
-    int r = check(api->GetTensorElementType(info, &type), err);
-
-    if (r == 0) {
-        r = check(api->GetDimensionsCount(info, &rank), err);
-    }
-    if (r < 0) {
-        return r;
-    }
-    shape.type = (size_t)type < N_TYPES ? types[type] : 0;
-    if (tensor_type_size(shape.type) == 0) {
-        return error_set(err, -ENOTSUP, "element type %d of ONNX, which brume does not carry",
-                         (int)type);
-    }
-    if (rank > TENSOR_RANK_MAX) {
-        return error_set(err, -ENOTSUP, "%zu dimensions, more than %d", rank, TENSOR_RANK_MAX);
-    }
-    r = check(api->GetDimensions(info, dims, rank), err);
-    shape.rank = (uint32_t)rank;
-    for (size_t i = 0; i < rank && r == 0; i++) {
-        if (dims[i] > UINT32_MAX) {
-            return error_set(err, -E2BIG, "a dimension of %lld", (long long)dims[i]);
-        }
-        shape.dims[i] = dims[i] > 0 ? (uint32_t)dims[i] : 0;
-    }
-    *ret_shape = shape;
-    return r;
-}
-
 /* Fills one port; its name is malloc'ed even when something else is wrong. */
 static int read_port(const OrtSession *session, size_t index, bool input,
                      struct engine_port *ret_port, struct error *err)
@@ -158,39 +32,43 @@ static int read_port(const OrtSession *session, size_t index, bool input,
     const OrtTensorTypeAndShapeInfo *shape = NULL;
     OrtTypeInfo *info = NULL;
     char *name = NULL;
-    int r = check((input ? api->SessionGetInputName
-                         : api->SessionGetOutputName)(session, index, allocator, &name),
-                  err);
+    int r = onnxruntime_check(
+        (input ? onnxruntime.api->SessionGetInputName : onnxruntime.api->SessionGetOutputName)(
+            session, index, onnxruntime.allocator, &name),
+        err);
 
     if (r < 0) {
         return r;
     }
     ret_port->name = memory_text(name);
-    allocator->Free(allocator, name);
-    r = check((input ? api->SessionGetInputTypeInfo
-                     : api->SessionGetOutputTypeInfo)(session, index, &info),
-              err);
+    onnxruntime.allocator->Free(onnxruntime.allocator, name);
+    r = onnxruntime_check(
+        (input ? onnxruntime.api->SessionGetInputTypeInfo
+               : onnxruntime.api->SessionGetOutputTypeInfo)(session, index, &info),
+        err);
     if (r < 0) {
         return r;
     }
-    r = check(api->CastTypeInfoToTensorInfo(info, &shape), err);
+    r = onnxruntime_check(onnxruntime.api->CastTypeInfoToTensorInfo(info, &shape), err);
     if (r == 0 && shape == NULL) {
         r = error_set(err, -ENOTSUP, "this is no tensor");
     }
     if (r == 0) {
-        r = read_shape(shape, &ret_port->shape, err);
+        r = onnxruntime_read_shape(shape, &ret_port->shape, err);
     }
-    api->ReleaseTypeInfo(info);
+    onnxruntime.api->ReleaseTypeInfo(info);
     return r < 0 ? error_wrap(err, "'%.80s'", ret_port->name) : 0;
 }
 
 /* `lenient`: a port that brume's tensors cannot hold keeps a shape without type. */
 static int read_ports(struct engine_session *session, bool lenient, struct error *err)
 {
-    int r = check(api->SessionGetInputCount(session->session, &session->n_inputs), err);
+    int r = onnxruntime_check(
+        onnxruntime.api->SessionGetInputCount(session->session, &session->n_inputs), err);
 
     if (r == 0) {
-        r = check(api->SessionGetOutputCount(session->session, &session->n_outputs), err);
+        r = onnxruntime_check(
+            onnxruntime.api->SessionGetOutputCount(session->session, &session->n_outputs), err);
     }
     if (r < 0) {
         return r;
@@ -219,20 +97,23 @@ static int set_options(OrtSessionOptions *settings, const struct engine_options 
                                    : options->exact    ? ORT_ENABLE_EXTENDED
                                                        : ORT_ENABLE_ALL;
     int threads = options->threads > 0 ? (int)options->threads : 1;
-    int r = check(api->SetSessionGraphOptimizationLevel(settings, level), err);
+    int r = onnxruntime_check(
+        onnxruntime.api->SetSessionGraphOptimizationLevel(settings, level), err);
 
     if (r == 0) {
-        r = check(api->SetIntraOpNumThreads(settings, threads), err);
+        r = onnxruntime_check(onnxruntime.api->SetIntraOpNumThreads(settings, threads), err);
     }
     if (r == 0) {
-        r = check(api->SetInterOpNumThreads(settings, 1), err);
+        r = onnxruntime_check(onnxruntime.api->SetInterOpNumThreads(settings, 1), err);
     }
     if (r == 0) {
-        r = check(api->SetSessionExecutionMode(settings, ORT_SEQUENTIAL), err);
+        r = onnxruntime_check(
+            onnxruntime.api->SetSessionExecutionMode(settings, ORT_SEQUENTIAL), err);
     }
     if (r == 0) {
-        r = check(api->AddSessionConfigEntry(settings, "session.intra_op.allow_spinning", "0"),
-                  err);
+        r = onnxruntime_check(onnxruntime.api->AddSessionConfigEntry(
+                                  settings, "session.intra_op.allow_spinning", "0"),
+                              err);
     }
     return r;
 }
@@ -247,13 +128,14 @@ static int hand_weights(struct engine_session *session, const struct engine_mode
     session->n_weights = model->n_weights;
     for (size_t i = 0; i < model->n_weights && r == 0; i++) {
         names[i] = model->weights[i].name;
-        r = wrap(&model->weights[i].shape, model->weights[i].data, &session->weights[i], err);
+        r = onnxruntime_wrap(&model->weights[i].shape, model->weights[i].data,
+                             &session->weights[i], err);
     }
     if (r == 0 && model->n_weights > 0) {
-        r = check(api->AddExternalInitializers(settings, names,
-                                               (const OrtValue *const *)session->weights,
-                                               model->n_weights),
-                  err);
+        r = onnxruntime_check(
+            onnxruntime.api->AddExternalInitializers(
+                settings, names, (const OrtValue *const *)session->weights, model->n_weights),
+            err);
     }
     free(names);
     return r;
@@ -263,7 +145,7 @@ static int prepare(struct engine_session *session, const struct engine_model *mo
                    const struct engine_options *options, struct error *err)
 {
     OrtSessionOptions *settings = NULL;
-    int r = check(api->CreateSessionOptions(&settings), err);
+    int r = onnxruntime_check(onnxruntime.api->CreateSessionOptions(&settings), err);
 
     if (r == 0) {
         r = set_options(settings, options, err);
@@ -272,11 +154,12 @@ static int prepare(struct engine_session *session, const struct engine_model *mo
         r = hand_weights(session, model, settings, err);
     }
     if (r == 0) {
-        r = check(api->CreateSessionFromArray(environment, model->bytes, model->size, settings,
-                                              &session->session),
-                  err);
+        r = onnxruntime_check(
+            onnxruntime.api->CreateSessionFromArray(onnxruntime.environment, model->bytes,
+                                                    model->size, settings, &session->session),
+            err);
     }
-    api->ReleaseSessionOptions(settings);
+    onnxruntime.api->ReleaseSessionOptions(settings);
     return r < 0 ? r : read_ports(session, options->infer_only, err);
 }
 
@@ -293,9 +176,9 @@ static void onnxruntime_close(struct engine_session *session)
     if (session == NULL) {
         return;
     }
-    api->ReleaseSession(session->session);
+    onnxruntime.api->ReleaseSession(session->session);
     for (size_t i = 0; i < session->n_weights; i++) {
-        api->ReleaseValue(session->weights[i]);
+        onnxruntime.api->ReleaseValue(session->weights[i]);
     }
     free(session->weights);
     free_ports(session->inputs, session->n_inputs);
@@ -305,19 +188,22 @@ static void onnxruntime_close(struct engine_session *session)
     free(session);
 }
 
+static const char *onnxruntime_version(void)
+{
+    return OrtGetApiBase()->GetVersionString();
+}
+
 static int onnxruntime_open(const struct engine_model *model,
                             const struct engine_options *options,
                             struct engine_session **ret_session, struct error *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int r = onnxruntime_start(err);
 
-    pthread_once(&once, start_library);
-    if (environment == NULL) {
-        return error_set(err, -ELIBBAD, "ONNX Runtime %s cannot be started (API %d is wanted)",
-                         onnxruntime_version(), ORT_API_VERSION);
+    if (r < 0) {
+        return r;
     }
     struct engine_session *session = memory_new(1, sizeof(*session));
-    int r = prepare(session, model, options, err);
+    r = prepare(session, model, options, err);
     if (r < 0) {
         onnxruntime_close(session);
         return r;
@@ -342,7 +228,7 @@ static size_t onnxruntime_outputs(const struct engine_session *session,
 
 static void release_value(void *owner)
 {
-    api->ReleaseValue(owner);
+    onnxruntime.api->ReleaseValue(owner);
 }
 
 /* May a tensor keep this memory? Not if it is an input's: an output that is an input is passed
@@ -358,27 +244,13 @@ static bool may_keep(const struct engine_session *session, struct tensor *const 
     return (uintptr_t)data % TENSOR_ALIGNMENT == 0;
 }
 
-static int read_value(OrtValue *value, struct tensor_shape *ret_shape, void **ret_data,
-                      struct error *err)
-{
-    OrtTensorTypeAndShapeInfo *info = NULL;
-    int r = check(api->GetTensorTypeAndShape(value, &info), err);
-
-    if (r < 0) {
-        return r;
-    }
-    r = read_shape(info, ret_shape, err);
-    api->ReleaseTensorTypeAndShapeInfo(info);
-    return r < 0 ? r : check(api->GetTensorMutableData(value, ret_data), err);
-}
-
 /* Takes the value: it becomes the tensor's memory, or is copied and released. */
 static int take_output(const struct engine_session *session, struct tensor *const *inputs,
                        OrtValue *value, struct tensor **ret_output, struct error *err)
 {
     struct tensor_shape shape;
     void *data = NULL;
-    int r = read_value(value, &shape, &data, err);
+    int r = onnxruntime_read_value(value, &shape, &data, err);
 
     if (r == 0 && may_keep(session, inputs, data)) {
         r = tensor_wrap(&shape, data, release_value, value, ret_output, err);
@@ -391,7 +263,7 @@ static int take_output(const struct engine_session *session, struct tensor *cons
             memcpy((*ret_output)->data, data, (*ret_output)->size);
         }
     }
-    api->ReleaseValue(value);
+    onnxruntime.api->ReleaseValue(value);
     return r;
 }
 
@@ -402,16 +274,17 @@ static int run_session(struct engine_session *session, struct tensor *const *inp
     int r = 0;
 
     for (size_t i = 0; i < session->n_inputs && r == 0; i++) {
-        r = wrap(&inputs[i]->shape, inputs[i]->data, &values[i], err);
+        r = onnxruntime_wrap(&inputs[i]->shape, inputs[i]->data, &values[i], err);
     }
     if (r == 0) {
-        r = check(api->Run(session->session, NULL, session->input_names,
-                           (const OrtValue *const *)values, session->n_inputs,
-                           session->output_names, session->n_outputs, ret_values),
-                  err);
+        r = onnxruntime_check(onnxruntime.api->Run(session->session, NULL, session->input_names,
+                                                   (const OrtValue *const *)values,
+                                                   session->n_inputs, session->output_names,
+                                                   session->n_outputs, ret_values),
+                              err);
     }
     for (size_t i = 0; i < session->n_inputs; i++) {
-        api->ReleaseValue(values[i]);
+        onnxruntime.api->ReleaseValue(values[i]);
     }
     free(values);
     return r;
@@ -432,7 +305,7 @@ static int onnxruntime_run(struct engine_session *session, struct tensor *const 
         if (r == 0) {
             r = take_output(session, inputs, values[i], &outputs[i], err);
         } else {
-            api->ReleaseValue(values[i]);
+            onnxruntime.api->ReleaseValue(values[i]);
         }
     }
     if (r == 0) {
