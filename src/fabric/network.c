@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -29,12 +30,12 @@
 struct names {
     char hub[32];  /* the switch's namespace */
     char link[16]; /* the controller's end of its link */
-    const char *run;
+    struct ledger *ledger;
 };
 
 static void name_device(const struct names *names, size_t index, char ret_name[32])
 {
-    snprintf(ret_name, 32, "brume-%s-%zu", names->run, index + 1);
+    snprintf(ret_name, 32, "brume-%s-%zu", names->ledger->run, index + 1);
 }
 
 int network_choose_subnet(const char *routes, unsigned first)
@@ -93,9 +94,9 @@ static void add_disciplines(struct script *script, const char *device,
     }
 }
 
-static int make_links(const struct names *names, size_t n_links, struct ledger *ledger,
-                      struct error *err)
+static int make_links(const struct names *names, size_t n_links, struct error *err)
 {
+    struct ledger *ledger = names->ledger;
     cleanup(script_finish) struct script script = {0};
     char name[32];
 
@@ -115,7 +116,7 @@ static int make_links(const struct names *names, size_t n_links, struct ledger *
         script_add(&script, "link add d%zu netns %s type veth peer name eth0 netns %s\n", i + 1,
                    names->hub, name);
     }
-    return tool_batch("ip", NULL, &script, err);
+    return tool_batch("ip", NULL, &script, ledger, err);
 }
 
 static void add_port(struct script *script, const char *name)
@@ -140,14 +141,15 @@ static int make_switch(const struct names *names, size_t n_links,
         add_port(&wires, port);
         add_disciplines(&rates, port, &links[i]);
     }
-    if (tool_batch("ip", names->hub, &wires, err) < 0) {
+    if (tool_batch("ip", names->hub, &wires, names->ledger, err) < 0) {
         return err->code;
     }
-    return rates.size == 0 ? 0 : tool_batch("tc", names->hub, &rates, err);
+    return rates.size == 0 ? 0 : tool_batch("tc", names->hub, &rates, names->ledger, err);
 }
 
 static int make_device(const char *namespace, const char *address,
-                       const struct network_link *link, struct error *err)
+                       const struct network_link *link, struct ledger *ledger,
+                       struct error *err)
 {
     cleanup(script_finish) struct script wires = {0};
     cleanup(script_finish) struct script rates = {0};
@@ -155,10 +157,10 @@ static int make_device(const char *namespace, const char *address,
     add_disciplines(&rates, "eth0", link);
     script_add(&wires, "link set lo up\nlink set eth0 addrgenmode none\n");
     script_add(&wires, "address add %s/24 dev eth0\nlink set eth0 up\n", address);
-    if (rates.size > 0 && tool_batch("tc", namespace, &rates, err) < 0) {
+    if (rates.size > 0 && tool_batch("tc", namespace, &rates, ledger, err) < 0) {
         return err->code;
     }
-    return tool_batch("ip", namespace, &wires, err);
+    return tool_batch("ip", namespace, &wires, ledger, err);
 }
 
 static int attach_controller(const struct names *names, const char *address, struct error *err)
@@ -168,7 +170,7 @@ static int attach_controller(const struct names *names, const char *address, str
     script_add(&script, "link set dev %s addrgenmode none\n", names->link);
     script_add(&script, "address add %s/24 dev %s\n", address, names->link);
     script_add(&script, "link set dev %s up\n", names->link);
-    return tool_batch("ip", NULL, &script, err);
+    return tool_batch("ip", NULL, &script, names->ledger, err);
 }
 
 static int open_namespace(const char *name, struct error *err)
@@ -204,7 +206,7 @@ static int choose_subnet(const struct names *names, struct error *err)
     if (file_read("/proc/net/route", ROUTES_MOST, (void **)&routes, &size, err) < 0) {
         return err->code;
     }
-    unsigned first = (unsigned)strtoul(names->run, NULL, 16);
+    unsigned first = (unsigned)strtoul(names->ledger->run, NULL, 16);
     int subnet = network_choose_subnet(routes, first);
     return subnet >= 0 ? subnet
                        : error_set(err, -EADDRINUSE, "no free subnet in 198.18.0.0/15");
@@ -220,7 +222,8 @@ static int fill(const struct names *names, unsigned subnet, const struct network
         name_device(names, i, name);
         write_address(subnet, 2 + (unsigned)i, port->address);
         port->namespace = open_namespace(name, err);
-        if (port->namespace < 0 || make_device(name, port->address, &links[i], err) < 0) {
+        if (port->namespace < 0 ||
+            make_device(name, port->address, &links[i], names->ledger, err) < 0) {
             return err->code;
         }
     }
@@ -234,7 +237,7 @@ int network_make(struct ledger *ledger, size_t n_links, const struct network_lin
                  struct network *ret_network, struct error *err)
 {
     cleanup(network_finish) struct network network = {.counters = -1, .n_devices = n_links};
-    struct names names = {.run = ledger->run};
+    struct names names = {.ledger = ledger};
 
     assert(n_links <= NETWORK_DEVICES_MOST);
     snprintf(names.hub, sizeof(names.hub), "brume-%s-switch", ledger->run);
@@ -244,7 +247,7 @@ int network_make(struct ledger *ledger, size_t n_links, const struct network_lin
         network.devices[i].namespace = -1;
     }
     int subnet = choose_subnet(&names, err);
-    if (subnet < 0 || make_links(&names, n_links, ledger, err) < 0 ||
+    if (subnet < 0 || make_links(&names, n_links, err) < 0 ||
         make_switch(&names, n_links, links, err) < 0 ||
         fill(&names, (unsigned)subnet, links, &network, err) < 0) {
         return err->code;
@@ -282,22 +285,47 @@ int network_read(const struct network *network, size_t index, uint64_t *ret_sent
     return 0;
 }
 
+/* In a namespace without a name, which ends with the process that tries. */
+static _Noreturn void try_discipline(const struct script *script, int answer)
+{
+    struct error err = {0};
+
+    if (unshare(CLONE_NEWNET) < 0) {
+        error_set(&err, -errno, "no network namespaces: %s", strerrordesc_np(errno));
+    } else {
+        (void)tool_batch("tc", NULL, script, NULL, &err);
+    }
+    ssize_t n = write(answer, &err, sizeof(err));
+    _exit(n == sizeof(err) ? 0 : 1);
+}
+
 bool network_has_discipline(const char *kind, struct error *err)
 {
-    cleanup(script_finish) struct script begin = {0};
-    cleanup(script_finish) struct script try = {0};
+    cleanup(script_finish) struct script script = {0};
     const char *options =
         strcmp(kind, "tbf") == 0 ? "rate 1mbit burst 5kb limit 50kb" : "delay 1ms";
-    char name[32];
-    struct error ignored;
+    struct error said = {.code = -EIO, .text = "no answer"};
+    int ends[2];
 
-    snprintf(name, sizeof(name), "brume-try-%d", (int)getpid());
-    script_add(&begin, "netns add %s\n", name);
-    script_add(&try, "qdisc add dev lo root %s %s\n", kind, options);
-    bool has =
-        tool_batch("ip", NULL, &begin, err) == 0 && tool_batch("tc", name, &try, err) == 0;
-    (void)network_remove_namespace(name, &ignored);
-    return has;
+    script_add(&script, "qdisc add dev lo root %s %s\n", kind, options);
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        error_set(err, -errno, "cannot make a pipe: %s", strerrordesc_np(errno));
+        return false;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        try_discipline(&script, ends[1]);
+    }
+    close(ends[1]);
+    ssize_t n = read(ends[0], &said, sizeof(said));
+    close(ends[0]);
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    if (n != sizeof(said) || said.code != 0) {
+        *err = said;
+        return false;
+    }
+    return true;
 }
 
 int network_remove_link(const char *name, struct error *err)
@@ -308,7 +336,7 @@ int network_remove_link(const char *name, struct error *err)
         return 0;
     }
     script_add(&script, "link delete %s\n", name);
-    if (tool_batch("ip", NULL, &script, err) < 0 && if_nametoindex(name) != 0) {
+    if (tool_batch("ip", NULL, &script, NULL, err) < 0 && if_nametoindex(name) != 0) {
         return err->code;
     }
     return 0;

@@ -1,19 +1,20 @@
 #include "fabric/tool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "fabric/ledger.h"
 
 #define COMPLAINT_SIZE 160
 
@@ -44,68 +45,101 @@ void script_finish(struct script *script)
     script->size = 0;
 }
 
-/* A file in memory stands for both ends, so that neither side ever waits for the other. */
-static int make_file(const char *text, size_t size, struct error *err)
-{
-    int file = memfd_create("brume", MFD_CLOEXEC);
+/* The tool reads from a socket, which raises no signal when the tool is gone, and complains
+ * into a file in memory, so that neither ever waits for the other for good. */
+struct wires {
+    int script, input; /* our end and the tool's */
+    int complaints;
+};
 
-    if (file < 0 || write(file, text, size) != (ssize_t)size || lseek(file, 0, SEEK_SET) < 0) {
-        file_closep(&file);
-        return error_set(err, -EIO, "cannot make a file in memory");
-    }
-    return file;
+static void wires_close(struct wires *wires)
+{
+    file_closep(&wires->script);
+    file_closep(&wires->input);
+    file_closep(&wires->complaints);
 }
 
-static int run(const char *tool, char *const *argv, int input, int complaints, int *ret_status)
+static int wires_open(struct wires *wires, struct error *err)
 {
-    static char *const environment[] = {(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                                        (char *)"LC_ALL=C", NULL};
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+        return error_set(err, -errno, "cannot make a socket: %s", strerrordesc_np(errno));
+    }
+    wires->script = ends[0];
+    wires->input = ends[1];
+    wires->complaints = memfd_create("brume", MFD_CLOEXEC);
+    return wires->complaints >= 0 ? 0
+                                  : error_set(err, -errno, "cannot make a file in memory: %s",
+                                              strerrordesc_np(errno));
+}
+
+static int begin(const char *tool, const char *namespace, const struct wires *wires,
+                 pid_t *ret_pid)
+{
+    static const char *const folders[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin"};
+    const char *environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
+    const char *inside[] = {tool, "-n", namespace, "-batch", "-", NULL};
+    const char *here[] = {tool, "-batch", "-", NULL};
+    char *const *argv = (char *const *)(namespace == NULL ? here : inside);
     posix_spawn_file_actions_t actions;
-    const char *const folders[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin"};
     int result = ENOENT;
-    pid_t pid = 0;
 
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, complaints, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, complaints, STDERR_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, wires->input, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, wires->complaints, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, wires->complaints, STDERR_FILENO);
     for (unsigned i = 0; i < sizeof(folders) / sizeof(*folders) && result == ENOENT; i++) {
         cleanup(memory_free) char *path = memory_format("%s/%s", folders[i], tool);
-        result = posix_spawn(&pid, path, &actions, NULL, argv, environment);
+        result = posix_spawn(ret_pid, path, &actions, NULL, argv, (char *const *)environment);
     }
     posix_spawn_file_actions_destroy(&actions);
-    if (result != 0) {
-        return -result;
-    }
-    while (waitpid(pid, ret_status, 0) < 0) {
-        if (errno != EINTR) {
-            return -errno;
+    return -result;
+}
+
+static void send_script(int to, const struct script *script)
+{
+    size_t sent = 0;
+
+    while (sent < script->size) {
+        ssize_t n = send(to, script->text + sent, script->size - sent, MSG_NOSIGNAL);
+        if (n < 0 && errno != EINTR) {
+            return; /* it ended early, and its complaint says why */
         }
+        sent += n > 0 ? (size_t)n : 0;
     }
-    return 0;
 }
 
 int tool_batch(const char *tool, const char *namespace, const struct script *script,
-               struct error *err)
+               struct ledger *ledger, struct error *err)
 {
-    cleanup(file_closep) int input = make_file(script->text, script->size, err);
-    cleanup(file_closep) int complaints = make_file("", 0, err);
-    const char *const inside[] = {tool, "-n", namespace, "-batch", "-", NULL};
-    const char *const here[] = {tool, "-batch", "-", NULL};
+    cleanup(wires_close) struct wires wires = {-1, -1, -1};
     char text[COMPLAINT_SIZE] = "";
+    struct error unwritten = {0};
     int status = 0;
+    pid_t pid = 0;
 
-    if (input < 0 || complaints < 0) {
+    if (wires_open(&wires, err) < 0) {
         return err->code;
     }
-    int result = run(tool, (char *const *)(namespace == NULL ? here : inside), input,
-                     complaints, &status);
+    int result = begin(tool, namespace, &wires, &pid);
     if (result < 0) {
         return error_set(err, result, "cannot run the program '%s': %s", tool,
                          strerrordesc_np(-result));
     }
+    file_closep(&wires.input);
+    if (ledger == NULL || ledger_write_process(ledger, LEDGER_PROCESS, pid, &unwritten) == 0) {
+        send_script(wires.script, script);
+    }
+    file_closep(&wires.script);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (unwritten.code != 0) {
+        *err = unwritten;
+        return err->code;
+    }
     if (status != 0) {
-        ssize_t n = pread(complaints, text, sizeof(text) - 1, 0);
+        ssize_t n = pread(wires.complaints, text, sizeof(text) - 1, 0);
         text[n > 0 ? n : 0] = '\0';
         text[strcspn(text, "\n")] = '\0';
         return error_set(err, -EIO, "%s: %s", tool, text[0] != '\0' ? text : "failed");

@@ -6,6 +6,7 @@
 #include "base/base.h"
 
 struct error;
+struct ledger;
 
 /* A text that grows. */
 struct script {
@@ -17,8 +18,11 @@ void script_add(struct script *script, const char *format, ...) PRINTF_LIKE(2, 3
 void script_finish(struct script *script);
 
 /* Runs `tool` ("ip" or "tc") over the script inside a namespace (NULL: this one). What the tool
- * complains of becomes the error. Blocks until it ends. */
+ * complains of becomes the error. Blocks until it ends.
+ *
+ * With a ledger (may be NULL) the tool is entered there before it gets its first line, so that
+ * undoing the ledger of a killed run ends the tool first, and it makes nothing afterwards. */
 int tool_batch(const char *tool, const char *namespace, const struct script *script,
-               struct error *err);
+               struct ledger *ledger, struct error *err);
 
 #endif
