@@ -51,6 +51,17 @@ static int find_program(const char *given, char **ret_program, struct error *err
     return 0;
 }
 
+static void add_note(struct local *local, char *note)
+{
+    char *both = local->note == NULL ? note : memory_format("%s; %s", local->note, note);
+
+    if (both != note) {
+        memory_free(&note);
+        memory_free(&local->note);
+    }
+    local->note = both;
+}
+
 static void release_guard(uv_handle_t *handle)
 {
     free(handle->data);
@@ -72,11 +83,10 @@ static void on_keeper_end(uv_poll_t *watch, int status, int events)
     uv_close((uv_handle_t *)&guard->watch, release_guard);
     local->guard = NULL;
     if (guard_start(local, &err) < 0) {
-        memory_free(&local->note);
-        local->note =
-            memory_format("if brume is killed now, its stages' devices stay until the "
-                          "next start: %s",
-                          err.text);
+        add_note(local,
+                 memory_format("if brume is killed now, its stages' devices stay until the "
+                               "next start: %s",
+                               err.text));
     }
 }
 
@@ -164,15 +174,26 @@ static void make_plain(struct local *local)
     }
 }
 
-static void note_latency(struct local *local, const struct testbed *testbed)
+/* What is emulated, but not quite as asked. */
+static void note_limits(struct local *local, const struct testbed *testbed)
 {
-    for (size_t i = 0; i < local->n_devices && local->note == NULL; i++) {
-        if (testbed->devices[i].link_latency_ms >= 1 &&
-            local->devices[i].link_latency_ms == 0) {
-            local->note =
-                memory_format("links have no latency of their own: this kernel has no "
-                              "netem (`brume doctor` says more)");
-        }
+    double there = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    bool slow = false;
+    double cores = 0;
+
+    for (size_t i = 0; i < local->n_devices; i++) {
+        cores += local->devices[i].cores;
+        slow = slow || (testbed->devices[i].link_latency_ms >= 1 &&
+                        local->devices[i].link_latency_ms == 0);
+    }
+    if (slow) {
+        add_note(local, memory_text("links have no latency of their own: this kernel has no "
+                                    "netem"));
+    }
+    if (cores > there) {
+        add_note(local, memory_format("the devices have %g cores together and this machine %g: "
+                                      "they will slow each other down",
+                                      cores, there));
     }
 }
 
@@ -183,12 +204,13 @@ static int emulate(struct local *local, const struct testbed *testbed, struct er
     if (emulation_make(&local->ledger, local->n_devices, local->devices, &local->emulation,
                        &why) == 0) {
         local->emulated = true;
-        note_latency(local, testbed);
+        note_limits(local, testbed);
         return 0;
     }
-    local->note = memory_format("devices are not emulated, they are processes of this machine: "
-                                "%s",
-                                why.text);
+    add_note(local,
+             memory_format("devices are not emulated, they are processes of this machine: "
+                           "%s",
+                           why.text));
     end(local);
     return begin(local, err);
 }

@@ -22,6 +22,7 @@
 #include "fabric/bench.h"
 #include "fabric/local.h"
 #include "fabric/process.h"
+#include "fabric/testbed.h"
 
 #define LEDGER_MOST 65536
 
@@ -380,6 +381,29 @@ static void a_killed_keeper_is_replaced(void **state)
     bench_close(bench);
 }
 
+static void what_is_not_as_asked_is_noted(void **state)
+{
+    (void)state;
+    struct testbed_device each = testbed_default;
+    cleanup(testbed_destroyp) struct testbed *testbed = NULL;
+    cleanup(fabric_closep) struct fabric *fabric = NULL;
+    struct error err;
+    uv_loop_t loop;
+
+    each.cores = 1000;
+    assert_int_equal(testbed_equal(1, &each, &testbed, &err), 0);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    const struct fabric_config config = {
+        .loop = &loop, .testbed = testbed, .stage_program = "/proc/self/exe"};
+    assert_int_equal(fabric_open("local", &config, &fabric, &err), 0);
+    const char *note = fabric->ops->note(fabric);
+    assert_non_null(note);
+    assert_non_null(strstr(note, is_root() ? "1000 cores together" : "that needs root"));
+    fabric_closep(&fabric);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void check_fact(void *owner, const struct fabric_fact *fact)
 {
     unsigned *n = owner;
@@ -417,6 +441,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_next_start_removes_what_controller_and_keeper_left),
         cmocka_unit_test(a_run_that_lives_is_not_cleaned),
         cmocka_unit_test(a_killed_keeper_is_replaced),
+        cmocka_unit_test(what_is_not_as_asked_is_noted),
         cmocka_unit_test(the_doctor_knows_this_machine),
     };
 
