@@ -171,7 +171,7 @@ static double bound_link(const struct planner_problem *problem, size_t n_devices
 
 double search_bound(const struct planner_problem *problem, size_t n_devices)
 {
-    double bound = problem->demand > 0 ? problem->demand : INFINITY;
+    double bound = problem->demand > 0 ? problem->demand : 1e9;
 
     bound = fmin(bound, bound_work(problem, n_devices));
     bound = fmin(bound, bound_instances(problem, n_devices));

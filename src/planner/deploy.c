@@ -1,0 +1,344 @@
+/* A plan in the words that controller and stages share.
+ *
+ * Windows and credit. A frame may wait at each process behind the one that is worked on, so two
+ * frames per process on the longest chain, and two per channel, keep everyone busy. Where a
+ * flow passes groups by (the picture that is drawn on, while the boxes come through the model),
+ * its receiver must be able to hold the whole window, or the two ways would wait for each
+ * other. Senders keep frames until they are acknowledged: memory bounds the window.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "graph/deployment.h"
+#include "planner/planner.h"
+
+enum {
+    CREDIT = 2,
+    NAME_MOST = 40, /* of a group: a stage adds its number, and labels have 63 letters */
+};
+
+static const uint64_t KEPT_MOST = 256
+                                  << 20; /* bytes a device keeps for others, if not limited */
+
+/* One operator of the deployment: a run of atoms in one group. */
+struct run {
+    unsigned operator; /* of the graph */
+    unsigned group;
+    unsigned first, end; /* atoms */
+    unsigned part;       /* 0, 1, … of a cut model */
+};
+
+struct deploy {
+    const struct plan *plan;
+    struct deployment *deployment;
+    size_t n_runs;
+    struct run *runs; /* as many as there are operators of the deployment */
+    unsigned *run_of; /* per atom */
+    unsigned *parts;  /* per operator of the graph */
+    char **names;     /* of groups */
+};
+
+static void find_runs(struct deploy *deploy)
+{
+    const struct plan *plan = deploy->plan;
+    const struct planner_atom *atoms = plan->problem->atoms;
+
+    for (unsigned group = 0; group < plan->n_groups; group++) {
+        unsigned from = plan->groups[group].from, to = plan->groups[group].to;
+
+        for (unsigned atom = from; atom < to; atom++) {
+            unsigned operator= atoms[atom].operator;
+
+            if (atom == from || atoms[atom - 1].operator!= operator) {
+                deploy->runs = memory_grow(deploy->runs, deploy->n_runs, sizeof(*deploy->runs));
+                deploy->runs[deploy->n_runs++] = (struct run){.operator= operator,
+                                                              .group = group,
+                                                              .first = atom,
+                                                              .part = deploy->parts[operator]++};
+            }
+            deploy->runs[deploy->n_runs - 1].end = atom + 1;
+            deploy->run_of[atom] = (unsigned)deploy->n_runs - 1;
+        }
+    }
+}
+
+static bool name_taken(const struct deploy *deploy, unsigned before, const char *name)
+{
+    for (unsigned i = 0; i < before; i++) {
+        if (strcmp(deploy->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A group is called after its model, or after its last operator: "detect", "detect-0", "out".
+ */
+static char *group_name(const struct deploy *deploy, unsigned group)
+{
+    const struct planner_problem *problem = deploy->plan->problem;
+    const struct run *named = NULL;
+
+    for (size_t i = 0; i < deploy->n_runs; i++) {
+        const struct run *run = &deploy->runs[i];
+
+        if (run->group == group && (named == NULL || problem->atoms[run->first].model ||
+                                    !problem->atoms[named->first].model)) {
+            named = run;
+        }
+    }
+    const char *operator= problem->graph->operators[named->operator].name;
+    bool cut = deploy->parts[named->operator] > 1;
+    char *name = cut ? memory_format("%.*s-%u", NAME_MOST, operator, named->part)
+                     : memory_format("%.*s", NAME_MOST, operator);
+
+    for (unsigned i = 0; name_taken(deploy, group, name); i++) {
+        free(name);
+        name = memory_format("%.*s-x%u", NAME_MOST, operator, i);
+    }
+    return name;
+}
+
+static char *run_name(const struct deploy *deploy, const struct run *run)
+{
+    const char *name = deploy->plan->problem->graph->operators[run->operator].name;
+
+    return deploy->parts[run->operator] > 1 ? memory_format("%s#%u", name, run->part)
+                                            : memory_text(name);
+}
+
+static void add_param(struct deployment_operator *step, char *name, char *value)
+{
+    step->params = memory_grow(step->params, step->n_params, sizeof(*step->params));
+    step->params[step->n_params++] = (struct deployment_param){.name = name, .value = value};
+}
+
+static void add_input(struct deployment_operator *step, char *from, unsigned port)
+{
+    step->inputs = memory_grow(step->inputs, step->n_inputs, sizeof(*step->inputs));
+    step->inputs[step->n_inputs++] = (struct deployment_input){.from = from, .port = port};
+}
+
+static void fill_operator(const struct deploy *deploy, const struct run *run,
+                          struct deployment_operator *step)
+{
+    const struct planner_problem *problem = deploy->plan->problem;
+    const struct graph_operator *from = &problem->graph->operators[run->operator];
+
+    step->name = run_name(deploy, run);
+    step->origin = memory_text(from->name);
+    step->use = memory_text(from->type->name);
+    step->group = memory_text(deploy->names[run->group]);
+    for (size_t i = 0; i < from->n_params; i++) {
+        add_param(step, memory_text(from->params[i].name), memory_text(from->params[i].value));
+    }
+    if (deploy->parts[run->operator] > 1) {
+        add_param(step, memory_text("segment"),
+                  memory_format("%u:%u", problem->atoms[run->first].from,
+                                problem->atoms[run->end - 1].to));
+    }
+    if (run->part > 0) {
+        add_input(step, run_name(deploy, &deploy->runs[deploy->run_of[run->first - 1]]), 0);
+        return;
+    }
+    for (size_t i = 0; i < from->n_inputs; i++) {
+        const struct run *last = NULL;
+
+        for (size_t j = 0; j < deploy->n_runs; j++) {
+            last = deploy->runs[j].operator== from->inputs[i].operator? &deploy->runs[j] : last;
+        }
+        add_input(step, run_name(deploy, last), from->inputs[i].port);
+    }
+}
+
+static void fill_stages(struct deploy *deploy)
+{
+    const struct plan *plan = deploy->plan;
+    struct deployment *deployment = deploy->deployment;
+
+    for (unsigned group = 0; group < plan->n_groups; group++) {
+        unsigned number = 0, operators = 0;
+
+        for (size_t i = 0; i < deploy->n_runs; i++) {
+            operators += deploy->runs[i].group == group;
+        }
+        for (size_t i = 0; i < plan->groups[group].n_replicas; i++) {
+            const struct plan_replica *replica = &plan->groups[group].replicas[i];
+            const struct planner_device *device = &plan->problem->devices[replica->device];
+            double cores = ceil(device->cores / replica->instances);
+
+            for (unsigned j = 0; j < replica->instances; j++) {
+                deployment->stages = memory_grow(deployment->stages, deployment->n_stages,
+                                                 sizeof(*deployment->stages));
+                deployment->stages[deployment->n_stages++] = (struct deployment_stage){
+                    .name = memory_format("%s-%u", deploy->names[group], ++number),
+                    .group = memory_text(deploy->names[group]),
+                    .device = memory_text(device->name),
+                    .workers = cores < operators ? (unsigned)cores : operators,
+                };
+            }
+        }
+    }
+}
+
+static size_t group_processes(const struct plan *plan, unsigned group)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->groups[group].n_replicas; i++) {
+        n += plan->groups[group].replicas[i].instances;
+    }
+    return n;
+}
+
+/* Calls for each channel of the plan in turn: *position goes on; false: there is none left. */
+struct channel_walk {
+    size_t flow, to;
+    unsigned from_group, to_group;
+};
+
+static bool channel_next(const struct deploy *deploy, struct channel_walk *walk)
+{
+    const struct planner_problem *problem = deploy->plan->problem;
+
+    for (; walk->flow < problem->n_flows; walk->flow++, walk->to = 0) {
+        const struct planner_flow *flow = &problem->flows[walk->flow];
+        unsigned from = deploy->runs[deploy->run_of[flow->from]].group;
+
+        while (walk->to < flow->n_to) {
+            size_t i = walk->to++;
+            unsigned to = deploy->runs[deploy->run_of[flow->to[i]]].group;
+            unsigned before =
+                i > 0 ? deploy->runs[deploy->run_of[flow->to[i - 1]]].group : from;
+
+            if (to != from && to != before) {
+                walk->from_group = from;
+                walk->to_group = to;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The longest way to each group, in frames that should be under way on it. */
+static unsigned longest_way(const struct deploy *deploy, unsigned *ways, unsigned *hops)
+{
+    const struct plan *plan = deploy->plan;
+    unsigned longest = 0;
+
+    memset(ways, 0, plan->n_groups * sizeof(*ways));
+    memset(hops, 0, plan->n_groups * sizeof(*hops));
+    for (unsigned group = 0; group < plan->n_groups; group++) {
+        struct channel_walk walk = {0};
+
+        ways[group] += 2 * (unsigned)group_processes(plan, group);
+        longest = ways[group] > longest ? ways[group] : longest;
+        while (channel_next(deploy, &walk)) {
+            if (walk.from_group != group) {
+                continue;
+            }
+            unsigned way = ways[group] + CREDIT, hop = hops[group] + 1;
+
+            ways[walk.to_group] = way > ways[walk.to_group] ? way : ways[walk.to_group];
+            hops[walk.to_group] = hop > hops[walk.to_group] ? hop : hops[walk.to_group];
+        }
+    }
+    return longest;
+}
+
+/* Bytes that each frame under way may cost a device: what its groups have sent and keep. */
+static double kept_per_frame(const struct deploy *deploy, unsigned device)
+{
+    const struct plan *plan = deploy->plan;
+    struct channel_walk walk = {0};
+    double bytes = 0;
+
+    while (channel_next(deploy, &walk)) {
+        const struct plan_group *group = &plan->groups[walk.from_group];
+
+        for (size_t i = 0; i < group->n_replicas; i++) {
+            if (group->replicas[i].device == device) {
+                bytes +=
+                    (double)plan->problem->flows[walk.flow].size * group->replicas[i].share;
+            }
+        }
+    }
+    return bytes;
+}
+
+static unsigned window(const struct deploy *deploy, unsigned longest)
+{
+    const struct plan *plan = deploy->plan;
+    double frames = fmax(longest, ceil(2 * plan->rate * plan->latency));
+
+    frames = fmin(frames, DEPLOYMENT_CREDIT_MAX);
+    for (unsigned device = 0; device < plan->problem->n_devices; device++) {
+        uint64_t memory = plan->problem->devices[device].memory;
+        uint64_t used = plan->devices[device].memory;
+        double left =
+            memory == 0 ? (double)KEPT_MOST : (double)(memory > used ? memory - used : 0);
+        double bytes = kept_per_frame(deploy, device);
+
+        frames = bytes > 0 ? fmin(frames, fmin(left, (double)KEPT_MOST) / bytes) : frames;
+    }
+    return (unsigned)fmax(frames, (double)plan->n_groups + 1);
+}
+
+static void fill_channels(struct deploy *deploy)
+{
+    const struct plan *plan = deploy->plan;
+    struct deployment *deployment = deploy->deployment;
+    struct channel_walk walk = {0};
+    unsigned ways[PLANNER_GROUPS_MAX], hops[PLANNER_GROUPS_MAX];
+
+    deployment->window = window(deploy, longest_way(deploy, ways, hops));
+    while (channel_next(deploy, &walk)) {
+        const struct planner_flow *flow = &plan->problem->flows[walk.flow];
+        bool skips = hops[walk.to_group] > hops[walk.from_group] + 1;
+
+        deployment->channels = memory_grow(deployment->channels, deployment->n_channels,
+                                           sizeof(*deployment->channels));
+        deployment->channels[deployment->n_channels] = (struct deployment_channel){
+            .id = (unsigned)deployment->n_channels + 1,
+            .from_operator = run_name(deploy, &deploy->runs[deploy->run_of[flow->from]]),
+            .from_port = flow->port,
+            .from_group = memory_text(deploy->names[walk.from_group]),
+            .to_group = memory_text(deploy->names[walk.to_group]),
+            .credit = skips ? deployment->window : CREDIT,
+        };
+        deployment->n_channels++;
+    }
+}
+
+struct deployment *plan_deploy(const struct plan *plan)
+{
+    const struct planner_problem *problem = plan->problem;
+    cleanup(memory_free) unsigned *run_of = memory_new(problem->n_atoms, sizeof(*run_of));
+    cleanup(memory_free) unsigned *parts =
+        memory_new(problem->graph->n_operators, sizeof(*parts));
+    cleanup(memory_free) char **names = memory_new(plan->n_groups, sizeof(*names));
+    struct deploy deploy = {.plan = plan, .run_of = run_of, .parts = parts, .names = names};
+    struct deployment *deployment = memory_new(1, sizeof(*deployment));
+
+    deploy.deployment = deployment;
+    find_runs(&deploy);
+    for (unsigned i = 0; i < plan->n_groups; i++) {
+        names[i] = group_name(&deploy, i);
+    }
+    deployment->application = memory_text(problem->graph->name);
+    deployment->operators = memory_new(deploy.n_runs, sizeof(*deployment->operators));
+    for (size_t i = 0; i < deploy.n_runs; i++) {
+        fill_operator(&deploy, &deploy.runs[i], &deployment->operators[i]);
+    }
+    deployment->n_operators = deploy.n_runs;
+    fill_stages(&deploy);
+    fill_channels(&deploy);
+    for (unsigned i = 0; i < plan->n_groups; i++) {
+        free(names[i]);
+    }
+    free(deploy.runs);
+    return deployment;
+}

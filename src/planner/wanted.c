@@ -1,0 +1,148 @@
+/* What should be measured next. */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "planner/planner.h"
+
+struct wanted {
+    const struct planner_problem *problem;
+    const struct profile_store *profiles;
+    char **subjects; /* per operator of the graph */
+    size_t n;
+    struct profile_want *list;
+};
+
+static bool known(const struct wanted *wanted, const struct profile_want *want)
+{
+    struct profile_key key = {
+        .subject = wanted->subjects[want->operator],
+        .type = wanted->problem->types[want->type].name,
+        .engine = wanted->problem->operators[want->operator].engine,
+    };
+
+    if (profile_lookup(wanted->profiles, key, want->from, want->to) != NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < wanted->n; i++) {
+        const struct profile_want *old = &wanted->list[i];
+
+        if (old->operator== want->operator&& old->type == want->type &&
+            old->from == want->from && old->to == want->to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Wants it measured on a device of the type, one that may run the atom if there is one. */
+static void want(struct wanted *wanted, unsigned type, unsigned first, unsigned last)
+{
+    const struct planner_problem *problem = wanted->problem;
+    struct profile_want one = {
+        .operator= problem->atoms[first].operator,
+        .type = type,
+        .from = problem->atoms[first].from,
+        .to = problem->atoms[last].to,
+    };
+    bool found = false, allowed = false;
+
+    if (known(wanted, &one)) {
+        return;
+    }
+    for (unsigned i = 0; i < problem->n_devices && !allowed; i++) {
+        if (problem->device_type[i] == type) {
+            allowed = problem->allowed[first * problem->n_devices + i];
+            one.device = allowed || !found ? i : one.device;
+            found = true;
+        }
+    }
+    if (found) {
+        wanted->list = memory_grow(wanted->list, wanted->n, sizeof(*wanted->list));
+        wanted->list[wanted->n++] = one;
+    }
+}
+
+static bool same_model(const struct planner_problem *problem, unsigned atom, unsigned next)
+{
+    return problem->atoms[atom].model &&
+           problem->atoms[atom].operator== problem->atoms[next].operator;
+}
+
+/* Everything that estimates stand for: operators, whole models, finest segments. */
+static void want_all(struct wanted *wanted)
+{
+    const struct planner_problem *problem = wanted->problem;
+    unsigned n = (unsigned)problem->n_atoms;
+
+    for (unsigned type = 0; type < problem->n_types; type++) {
+        for (unsigned atom = 0; atom < n; atom++) {
+            unsigned end = atom + 1;
+
+            while (end < n && same_model(problem, atom, end)) {
+                end++;
+            }
+            if (atom == 0 || !same_model(problem, atom, atom - 1)) {
+                want(wanted, type, atom, end - 1);
+            }
+            want(wanted, type, atom, atom);
+        }
+    }
+}
+
+/* The runs of models in a group, as cut, and with each end one candidate further in or out. */
+static void want_group(struct wanted *wanted, const struct plan_group *group, unsigned type)
+{
+    const struct planner_problem *problem = wanted->problem;
+
+    for (unsigned first = group->from; first < group->to; first++) {
+        unsigned end = first + 1;
+
+        if (!problem->atoms[first].model ||
+            (first > group->from && same_model(problem, first, first - 1))) {
+            continue;
+        }
+        while (end < group->to && same_model(problem, first, end)) {
+            end++;
+        }
+        want(wanted, type, first, end - 1);
+        if (first > 0 && same_model(problem, first, first - 1)) {
+            want(wanted, type, first - 1, end - 1);
+            if (first + 1 < end) {
+                want(wanted, type, first + 1, end - 1);
+            }
+        }
+        if (end < problem->n_atoms && same_model(problem, first, end)) {
+            want(wanted, type, first, end);
+            if (first + 1 < end) {
+                want(wanted, type, first, end - 2);
+            }
+        }
+    }
+}
+
+size_t profile_wanted(const struct planner_problem *problem,
+                      const struct profile_store *profiles, const struct plan *plan,
+                      struct profile_want **ret_wanted)
+{
+    size_t n_operators = problem->graph->n_operators;
+    cleanup(memory_free) char **subjects = memory_new(n_operators, sizeof(*subjects));
+    struct wanted wanted = {.problem = problem, .profiles = profiles, .subjects = subjects};
+
+    for (size_t i = 0; i < n_operators; i++) {
+        subjects[i] = profile_subject(problem->graph, i, problem->operators[i].model);
+    }
+    if (plan == NULL) {
+        want_all(&wanted);
+    }
+    for (size_t i = 0; plan != NULL && i < plan->n_groups; i++) {
+        for (size_t j = 0; j < plan->groups[i].n_replicas; j++) {
+            want_group(&wanted, &plan->groups[i],
+                       problem->device_type[plan->groups[i].replicas[j].device]);
+        }
+    }
+    for (size_t i = 0; i < n_operators; i++) {
+        free(subjects[i]);
+    }
+    *ret_wanted = wanted.list;
+    return wanted.n;
+}
