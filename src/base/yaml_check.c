@@ -50,7 +50,7 @@ static int fail_unknown(const struct yaml_node *key, const struct level *level,
     const char *names[CHOICES_MAX];
     size_t n = 0;
 
-    for (; level->keys[n].name != NULL && n < CHOICES_MAX; n++) {
+    for (; n < CHOICES_MAX && level->keys[n].name != NULL; n++) {
         names[n] = level->keys[n].name;
     }
     const char *nearest = text_nearest(key->text, names, n);
