@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "operator/instance.h"
 #include "base/param.h"
+#include "operator/instance.h"
 
 struct operator_instance {
     struct brume_call call;

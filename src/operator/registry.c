@@ -13,8 +13,9 @@
 #include "operator/builtin.h"
 
 static const struct brume_operator *const builtins[] = {
-    &builtin_image_source, &builtin_letterbox, &builtin_noise_source,
-    &builtin_null_sink,    &builtin_resize,
+    &builtin_console,   &builtin_count,     &builtin_draw,         &builtin_image_source,
+    &builtin_json_sink, &builtin_letterbox, &builtin_noise_source, &builtin_null_sink,
+    &builtin_resize,    &builtin_ssd,       &builtin_yolo,
 };
 enum { N_BUILTINS = sizeof(builtins) / sizeof(*builtins) };
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/param.h"
 #include "base/quantity.h"
 #include "operator/instance.h"
-#include "base/param.h"
 
 _Static_assert(sizeof(struct brume_view) == sizeof(struct frame_view), "one layout");
 _Static_assert((int)BRUME_BOOL == (int)TENSOR_BOOL, "one numbering");

@@ -1,0 +1,234 @@
+#include "operator/rig.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "operator/registry.h"
+
+enum { PARAMS_MAX = 32 };
+
+struct request {
+    struct operator_setup setup;
+    struct operator_param params[PARAMS_MAX];
+};
+
+static void read_request(struct request *request, const char *use, va_list args)
+{
+    struct error err;
+    const char *name;
+
+    *request = (struct request){.setup = {.name = use, .params = request->params}};
+    if (registry_find(use, &request->setup.type, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    while ((name = va_arg(args, const char *)) != NULL) {
+        assert_true(request->setup.n_params < PARAMS_MAX);
+        request->params[request->setup.n_params++] =
+            (struct operator_param){name, va_arg(args, const char *)};
+    }
+}
+
+struct operator_instance *rig_open(const char *use, ...)
+{
+    struct operator_instance *instance = NULL;
+    struct request request;
+    struct error err;
+    va_list args;
+
+    va_start(args, use);
+    read_request(&request, use, args);
+    va_end(args);
+    if (operator_open(&request.setup, &instance, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    return instance;
+}
+
+void rig_refuse(struct error *ret_err, const char *use, ...)
+{
+    struct operator_instance *instance = NULL;
+    struct request request;
+    va_list args;
+
+    va_start(args, use);
+    read_request(&request, use, args);
+    va_end(args);
+    assert_true(operator_open(&request.setup, &instance, ret_err) < 0);
+}
+
+int rig_infer(const struct operator_shapes *inputs, struct operator_shapes *ret_output,
+              struct error *ret_err, const char *use, ...)
+{
+    struct operator_shapes outputs[OPERATOR_PORTS_MAX];
+    struct request request;
+    va_list args;
+
+    va_start(args, use);
+    read_request(&request, use, args);
+    va_end(args);
+    memset(outputs, 0, sizeof(outputs));
+    int ret = operator_infer(&request.setup, inputs, outputs, ret_err);
+    *ret_output = outputs[0];
+    return ret;
+}
+
+struct frame *rig_process(struct operator_instance *instance, uint64_t sequence,
+                          struct frame *const *inputs)
+{
+    struct operator_result result;
+    struct error err;
+    struct frame *output = NULL;
+    int ret = operator_process(instance, sequence, inputs, &result, &err);
+
+    if (ret != 0) {
+        fail_msg("%d: %s", ret, ret < 0 ? err.text : "there is no such frame");
+    }
+    if (result.n_outputs > 0) {
+        output = frame_ref(result.outputs[0]);
+    }
+    operator_result_finish(&result);
+    return output;
+}
+
+struct frame *rig_pass(struct operator_instance *instance, struct frame *input)
+{
+    struct frame *output = rig_process(instance, input->sequence, &input);
+
+    frame_unref(input);
+    return output;
+}
+
+int rig_try(struct operator_instance *instance, uint64_t sequence, struct frame *const *inputs,
+            struct error *ret_err)
+{
+    struct operator_result result;
+    int ret = operator_process(instance, sequence, inputs, &result, ret_err);
+
+    operator_result_finish(&result);
+    return ret;
+}
+
+char *rig_hear(struct operator_instance *instance, uint64_t sequence,
+               struct frame *const *inputs)
+{
+    struct operator_result result;
+    struct error err;
+    char *said = NULL;
+
+    if (operator_process(instance, sequence, inputs, &result, &err) != 0) {
+        fail_msg("%s", err.text);
+    }
+    if (result.n_said > 0) {
+        said = memory_text(result.said[0]);
+    }
+    operator_result_finish(&result);
+    return said;
+}
+
+struct frame *rig_frame(uint64_t sequence, unsigned n_tensors, struct tensor *const *tensors)
+{
+    return frame_create(sequence, 1769860800123000000U + sequence, NULL, n_tensors, tensors);
+}
+
+struct tensor *rig_tensor(enum tensor_type type, uint32_t rank, const uint32_t *dims,
+                          const void *data)
+{
+    struct tensor_shape shape = {.type = type, .rank = rank};
+    struct tensor *tensor = NULL;
+    struct error err;
+
+    memcpy(shape.dims, dims, rank * sizeof(*dims));
+    if (tensor_create(&shape, &tensor, &err) < 0) {
+        fail_msg("%s", err.text);
+    } else if (data == NULL) {
+        memset(tensor->data, 0, tensor->size);
+    } else if (tensor->size > 0) {
+        memcpy(tensor->data, data, tensor->size);
+    }
+    return tensor;
+}
+
+struct frame *rig_bytes(const void *bytes, size_t size)
+{
+    uint32_t n = (uint32_t)size;
+    struct tensor *tensor = rig_tensor(TENSOR_U8, 1, &n, bytes);
+
+    return rig_frame(0, 1, &tensor);
+}
+
+struct frame *rig_file(const char *path)
+{
+    cleanup(memory_free) void *bytes = NULL;
+    struct error err;
+    size_t size = 0;
+
+    if (file_read(path, 16 << 20, &bytes, &size, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    return rig_bytes(bytes, size);
+}
+
+struct frame *rig_picture(uint32_t width, uint32_t height)
+{
+    struct tensor *tensor = rig_tensor(TENSOR_U8, 3, (uint32_t[]){height, width, 3}, NULL);
+    uint8_t *at = tensor->data;
+
+    for (uint32_t y = 0; y < height; y++) {
+        for (uint32_t x = 0; x < width; x++) {
+            *at++ = (uint8_t)(x * 3);
+            *at++ = (uint8_t)(y * 5);
+            *at++ = (uint8_t)(x + y);
+        }
+    }
+    return rig_frame(0, 1, &tensor);
+}
+
+struct frame *rig_boxes(uint32_t n, const float (*rows)[6], const char *labels)
+{
+    uint32_t size = (uint32_t)strlen(labels);
+    struct tensor *tensors[] = {
+        rig_tensor(TENSOR_F32, 2, (uint32_t[]){n, 6}, rows),
+        rig_tensor(TENSOR_U8, 1, &size, labels),
+    };
+
+    return rig_frame(0, 2, tensors);
+}
+
+char *rig_folder(void)
+{
+    const char *where = getenv("TMPDIR");
+    char *folder = memory_format("%s/brume-test-XXXXXX", where != NULL ? where : "/tmp");
+
+    assert_non_null(mkdtemp(folder));
+    return folder;
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+void rig_remove(char *folder)
+{
+    assert_int_equal(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    free(folder);
+}
+
+char *rig_model(const char *name)
+{
+    char *path = file_search(NULL, name);
+
+    if (path == NULL) {
+        print_message("%s is not there (BRUME_MODELS): skipped\n", name);
+        skip();
+    }
+    return path;
+}

@@ -1,0 +1,47 @@
+/* For tests: operators by name, and frames to feed them with. Whatever goes wrong fails the
+ * test with the operator's own sentence. */
+#ifndef OPERATOR_RIG_H
+#define OPERATOR_RIG_H
+
+#include "base/error.h"
+#include "base/test.h"
+#include "operator/call.h"
+
+/* Opens operator `use`; then come names and values of parameters, and NULL. */
+struct operator_instance *rig_open(const char *use, ...) __attribute__((sentinel));
+/* The same, and expects the error; its sentence goes to `ret_err`. */
+void rig_refuse(struct error *ret_err, const char *use, ...) __attribute__((sentinel));
+
+/* Asks for the output shapes of port 0; the error's code, or 0. */
+int rig_infer(const struct operator_shapes *inputs, struct operator_shapes *ret_output,
+              struct error *ret_err, const char *use, ...) __attribute__((sentinel));
+
+/* Processes a frame and returns that of output port 0, to be unref'ed; NULL from a sink. */
+struct frame *rig_process(struct operator_instance *instance, uint64_t sequence,
+                          struct frame *const *inputs);
+/* The same for one input, which it takes. */
+struct frame *rig_pass(struct operator_instance *instance, struct frame *input);
+/* Processes a frame and returns what that gave: an error's code, OPERATOR_END, … */
+int rig_try(struct operator_instance *instance, uint64_t sequence, struct frame *const *inputs,
+            struct error *ret_err);
+/* Processes a frame and returns what was said, malloc'ed; NULL: nothing. */
+char *rig_hear(struct operator_instance *instance, uint64_t sequence,
+               struct frame *const *inputs);
+
+struct frame *rig_frame(uint64_t sequence, unsigned n_tensors, struct tensor *const *tensors);
+struct tensor *rig_tensor(enum tensor_type type, uint32_t rank, const uint32_t *dims,
+                          const void *data); /* data NULL: zeros */
+struct frame *rig_bytes(const void *bytes, size_t size);
+struct frame *rig_file(const char *path);
+/* Pixels are (x * 3, y * 5, x + y), modulo 256. */
+struct frame *rig_picture(uint32_t width, uint32_t height);
+struct frame *rig_boxes(uint32_t n, const float (*rows)[6], const char *labels);
+
+/* A folder of its own, in $TMPDIR or /tmp; removed with what is in it by rig_remove(). */
+char *rig_folder(void);
+void rig_remove(char *folder);
+
+/* $BRUME_MODELS/NAME when there is such a file, malloc'ed; else says so and skips the test. */
+char *rig_model(const char *name);
+
+#endif
