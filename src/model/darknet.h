@@ -25,7 +25,8 @@ struct darknet_summary {
  * 0..1, and one output for each [region] or [yolo] section, the raw grid that the section
  * decodes, named "region_31", "yolo_120" (with the layer's number). The model's properties say
  * where it comes from ("darknet.config"; "darknet.weights", or "darknet.seed") and, as JSON,
- * what decoding needs ("darknet.yolo_120": kind, classes, anchors, mask, scale_x_y). Errors
+ * what decoding needs ("darknet.yolo_120": head, anchors, mask, scale_x_y as the operator
+ * `yolo` takes them, and the number of classes). Errors
  * name the file and the line; -EINVAL when a file's content is at fault. */
 int darknet_import(const struct darknet_options *options, struct darknet_summary *ret_summary,
                    struct error *err);

@@ -78,6 +78,11 @@ static double leaky(double x)
     return x > 0 ? x : 0.1 * x;
 }
 
+static double elu(double x)
+{
+    return x >= 0 ? x : expm1(x);
+}
+
 static double linear(double x)
 {
     return x;
@@ -397,7 +402,7 @@ static void a_classifier_computes_what_darknet_computes(void **state)
     convolve(&input, &(struct kernel){3, 1, 1, 0, 1, true}, &numbers, tanh, &first);
     pool(&first, 2, 2, &pooled);
     add(&first, linear, &pooled); /* every second pixel of the larger one */
-    connect(&pooled, 5, &numbers, leaky, &out);
+    connect(&pooled, 5, &numbers, elu, &out);
     for (int i = 0; i < 5; i++) {
         sum += out.values[i] = exp(out.values[i]);
     }
@@ -408,11 +413,38 @@ static void a_classifier_computes_what_darknet_computes(void **state)
          "[convolutional]\nbatch_normalize=1\nfilters=3\nactivation=tanh\n"
          "[maxpool]\nstride=2\n"
          "[shortcut]\nfrom=0\n"
-         "[connected]\nbatch_normalize=1\noutput=5\nactivation=leaky\n"
+         "[connected]\nbatch_normalize=1\noutput=5\nactivation=elu\n"
          "[softmax]\n[cost]\n",
          &numbers);
     import(false, &summary);
     assert_runs_to(&input, &out);
+}
+
+static void a_published_network_finds_its_weights(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *config = file_search(NULL, "yolo-fastest-1.1-xl.cfg");
+    cleanup(memory_free) char *weights = file_search(NULL, "yolo-fastest-1.1-xl.weights");
+    cleanup(memory_free) char *output = in_folder("a.onnx");
+    cleanup(model_closep) struct model *model = NULL;
+    struct darknet_options options = {.config = config, .weights = weights, .output = output};
+    struct darknet_summary summary;
+    struct error err = {.text = ""};
+
+    if (config == NULL || weights == NULL) {
+        print_message("skipped: BRUME_MODELS leads to no yolo-fastest-1.1-xl\n");
+        skip();
+    }
+    if (darknet_import(&options, &summary, &err) < 0 || model_open(output, &model, &err) < 0) {
+        fail_msg("%s", err.text);
+        return;
+    }
+    assert_int_equal(summary.n_convolutions, 84);
+    assert_int_equal(model->n_outputs, 2);
+    assert_string_equal(model->tensors[model->outputs[0]].name, "yolo_121");
+    assert_int_equal(model->tensors[model->outputs[0]].size, sizeof(float[255 * 10 * 10]));
+    assert_string_equal(model->tensors[model->outputs[1]].name, "yolo_130");
+    assert_int_equal(model->tensors[model->outputs[1]].size, sizeof(float[255 * 20 * 20]));
 }
 
 static void an_import_is_a_model_that_can_be_cut(void **state)
@@ -454,6 +486,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_detector_computes_what_darknet_computes, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_classifier_computes_what_darknet_computes, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_published_network_finds_its_weights, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_import_is_a_model_that_can_be_cut, set_up,
                                         tear_down),

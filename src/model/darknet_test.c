@@ -344,6 +344,22 @@ static void a_weight_that_is_no_number_is_refused(void **state)
     }
 }
 
+static void a_negative_variance_is_refused(void **state)
+{
+    (void)state;
+    static const char cfg[] = NET "[conv]\nbatch_normalize=1\n";
+    const float numbers[] = {0, 1, 0, -1, 1, 1, 1}; /* bias, scale, mean, variance, filter */
+    char bytes[16 + sizeof(numbers)] = {0};
+    struct darknet_summary summary;
+    struct error err = {.text = ""};
+
+    memcpy(bytes + 16, numbers, sizeof(numbers));
+    write_file("one.cfg", cfg, strlen(cfg));
+    write_file("one.weights", bytes, sizeof(bytes));
+    assert_int_equal(import("one.weights", 0, &summary, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "a variance is negative"));
+}
+
 static void an_output_that_cannot_be_written_is_named(void **state)
 {
     (void)state;
@@ -376,6 +392,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_weight_that_is_no_number_is_refused, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_negative_variance_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_output_that_cannot_be_written_is_named, set_up,
                                         tear_down),
     };
