@@ -10,27 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/test.h"
-
-static char home[64];
-
-static int make_home(void **state)
-{
-    (void)state;
-    strcpy(home, "/tmp/brume-file-test-XXXXXX");
-    if (mkdtemp(home) == NULL || chdir(home) < 0) {
-        return -1;
-    }
-    setenv("BRUME_CACHE", "cache", 1);
-    unsetenv("BRUME_MODELS");
-    return 0;
-}
-
-static int remove_home(void **state)
-{
-    (void)state;
-    cleanup(memory_free) char *command = memory_format("rm -r %s", home);
-    return chdir("/") < 0 || system(command) != 0 ? -1 : 0;
-}
+#include "base/test_folder.h"
 
 static void put(const char *path, const char *text)
 {
@@ -49,7 +29,7 @@ static void make(const char *path)
 static void check_found(char *found, const char *name)
 {
     cleanup(memory_free) char *path = found;
-    cleanup(memory_free) char *wanted = memory_format("%s/%s", home, name);
+    cleanup(memory_free) char *wanted = memory_format("%s/%s", test_folder, name);
 
     assert_non_null(path);
     assert_string_equal(path, wanted);
@@ -144,7 +124,7 @@ static void a_write_that_fails_leaves_nothing(void **state)
     assert_int_equal(file_write("folder", "x", 1, &err), -EISDIR);
     assert_int_equal(file_write("nowhere/x", "x", 1, &err), -ENOENT);
     assert_string_equal(err.text, "cannot write 'nowhere/x': No such file or directory");
-    assert_null(file_search_glob(home, "folder.*"));
+    assert_null(file_search_glob(test_folder, "folder.*"));
 }
 
 static void a_file_in_the_way_of_a_folder_is_named(void **state)
@@ -165,6 +145,9 @@ static void models_are_searched_in_their_order(void **state)
     make("here");
     make("shelf/yolo");
     make("cache/models");
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    setenv("BRUME_CACHE", "cache", 1);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     setenv("BRUME_MODELS", "missing:shelf", 1);
     assert_null(file_search("here", "a.onnx"));
     put("cache/models/a.onnx", "c");
@@ -175,12 +158,14 @@ static void models_are_searched_in_their_order(void **state)
     check_found(file_search("here", "a.onnx"), "here/a.onnx");
     check_found(file_search(NULL, "a.onnx"), "shelf/yolo/a.onnx");
     assert_null(file_search("here", ""));
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    setenv("BRUME_CACHE", "/nowhere", 1);
 }
 
 static void an_absolute_name_is_taken_as_it_is(void **state)
 {
     (void)state;
-    cleanup(memory_free) char *name = memory_format("%s/exact", home);
+    cleanup(memory_free) char *name = memory_format("%s/exact", test_folder);
 
     assert_null(file_search("here", name));
     put("exact", "x");
@@ -205,9 +190,9 @@ static void the_places_are_told(void **state)
 {
     (void)state;
     cleanup(memory_free) char *wanted =
-        memory_format("/apps, BRUME_MODELS (not set), %s/cache/models", home);
+        memory_text("/apps, BRUME_MODELS (not set), /nowhere/models");
 
-    unsetenv("BRUME_MODELS");
+    unsetenv("BRUME_MODELS"); /* NOLINT(concurrency-mt-unsafe) */
     cleanup(memory_free) char *places = file_search_places("/apps");
     assert_string_equal(places, wanted);
 }
@@ -221,7 +206,7 @@ static void a_path_becomes_absolute(void **state)
     cleanup(memory_free) char *root = file_absolute("/x");
     assert_string_equal(root, "/x");
     cleanup(memory_free) char *here = file_absolute(".");
-    assert_string_equal(here, home);
+    assert_string_equal(here, test_folder);
 }
 
 int main(void)
@@ -240,5 +225,5 @@ int main(void)
         cmocka_unit_test(the_places_are_told),
         cmocka_unit_test(a_path_becomes_absolute),
     };
-    return cmocka_run_group_tests_name("file", tests, make_home, remove_home);
+    return cmocka_run_group_tests_name("file", tests, test_folder_make, test_folder_remove);
 }

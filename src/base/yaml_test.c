@@ -123,9 +123,8 @@ static void depth_and_number_are_limited(void **state)
 
     memset(text, '[', 100000);
     check_refused(text, "t.yaml:1:33: more than 32 levels deep");
-    text[0] = '[';
-    for (size_t i = 1; i < YAML_SIZE_MAX; i += 2) {
-        memcpy(text + i, "1,", 2);
+    for (size_t i = 1; i < YAML_SIZE_MAX; i++) {
+        text[i] = i % 2 == 1 ? '1' : ',';
     }
     check_refused_bytes(text, YAML_SIZE_MAX, "t.yaml:1:131072: too many values");
     check_refused_bytes(text, YAML_SIZE_MAX + 1, "t.yaml: larger than 1048576 bytes");
