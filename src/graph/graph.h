@@ -13,6 +13,13 @@
 
 struct error;
 
+enum {
+    GRAPH_OPERATORS_MAX = 256,
+    GRAPH_CUTS_MAX = 256,
+    GRAPH_HAS_MAX = 16,
+    GRAPH_REPLICAS_MAX = 64,
+};
+
 enum graph_objective { GRAPH_THROUGHPUT, GRAPH_LATENCY, GRAPH_TRAFFIC };
 
 /* Where something stands in a manifest. */
@@ -41,7 +48,11 @@ struct graph_operator {
     struct graph_input *inputs;
     size_t n_has; /* `on: { has: [camera] }`: what its device must have */
     char **has;
-    char *device; /* `on: { device: NAME }`, or NULL */
+    char *device;    /* `on: { device: NAME }`, or NULL */
+    bool cut_pinned; /* `cut: none` or `cut: [k, …]`: at `cuts` and nowhere else */
+    size_t n_cuts;
+    unsigned *cuts;    /* rising; whether they are legal is for who has read the model */
+    unsigned replicas; /* 0: free; 1: off; N: at most N */
     struct graph_place place;
 };
 
@@ -55,7 +66,9 @@ struct graph {
     struct graph_operator *operators; /* in topological order */
 };
 
-const char *graph_param(const struct graph_operator *operator, const char * name); /* or NULL */
+const char *graph_param(const struct graph_operator *step, const char *name); /* or NULL */
+/* The one whose network the planner may cut: `use: model`. */
+bool graph_is_model(const struct graph_operator *step);
 void graph_destroy(struct graph *graph);
 void graph_destroyp(struct graph **graph);
 

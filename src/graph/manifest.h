@@ -12,11 +12,15 @@
 /* The operators there are: the registry of src/operator in the programs, a table in the tests.
  */
 struct manifest_catalog {
-    const struct brume_operator *(*find)(void *owner, const char *name); /* NULL: none */
+    /* -ENOENT: there is none of this name; other errors come with a sentence why it cannot be
+     * used, without the place. */
+    int (*find)(void *owner, const char *name, const struct brume_operator **ret_type,
+                struct error *err);
     /* Names one by one, for "did you mean"; NULL past the last. */
     const char *(*name)(void *owner, size_t index);
     /* The operator's own check of parameters and input shapes (may be NULL): called in
-     * topological order with the graph built so far. Writes a sentence without the place. */
+     * topological order, on a graph that is otherwise checked. Writes a sentence without the
+     * place. */
     int (*check)(void *owner, const struct graph *graph, size_t index, struct error *err);
     void *owner;
 };
