@@ -142,7 +142,7 @@ static int read_row(const struct manifest_reader *reader, size_t index,
 
     if (place != NULL) {
         int code = read_value(place, row, &value, err);
-        return code < 0 ? code : resolve(reader, row, place, value, ret_value, err);
+        return value == NULL ? code : resolve(reader, row, place, value, ret_value, err);
     }
     if (row->fallback != NULL) {
         return resolve(reader, row, node, row->fallback, ret_value, err);

@@ -39,10 +39,10 @@ static void a_wrong_form_is_shown_where_it_stands(void **state)
     static const struct mistake mistakes[] = {
         {"v1alpha1", "v2",
          "1:13: 'apiVersion' may not be 'brume.dev/v2', only brume.dev/v1alpha1"},
-        {"Application", "Aplication",
-         "2:7: 'kind' may not be 'Aplication' (did you mean 'Application'?)"},
+        {"Application", "App",
+         "2:7: 'kind' may not be 'App', only Application"},
         {"kind: Application\n", "", "1:1: key 'kind' is missing (Application)"},
-        {"metadata", "metdata", "3:1: unknown key 'metdata' (did you mean 'metadata'?)"},
+        {"metadata", "metadat", "3:1: unknown key 'metadat' (did you mean 'metadata'?)"},
         {"{ name: street }", "street", "3:11: 'metadata' must be a map, not a text"},
         {"{ name: street }", "{}",
          "3:11: key 'name' is missing in 'metadata' (a name of a-z, 0-9 and -)"},
@@ -102,8 +102,8 @@ static void an_operator_is_known_and_named_once(void **state)
 static void a_parameter_is_what_the_operator_asks_for(void **state)
 {
     static const struct mistake mistakes[] = {
-        {"size: 416x416", "sise: 416x416",
-         "14:59: 'letterbox' has no parameter 'sise' (did you mean 'size'?)"},
+        {"size: 416x416", "sizes: 416x416",
+         "14:59: 'letterbox' has no parameter 'sizes' (did you mean 'size'?)"},
         {"size: 416x416", "colour: red",
          "14:59: 'letterbox' has no parameter 'colour' (`brume operators letterbox` lists "
          "them)"},
