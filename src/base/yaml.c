@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+enum { TAGS_MAX = 64 };
+
 struct yaml_document {
     char *file;
     struct yaml_node *root;
@@ -149,6 +151,9 @@ static int check_event(const struct builder *builder, const yaml_event_t *event,
                        struct error *err)
 {
     const yaml_char_t *anchor = NULL, *tag = NULL;
+    bool directive = event->type == YAML_DOCUMENT_START_EVENT &&
+                     event->data.document_start.tag_directives.start !=
+                         event->data.document_start.tag_directives.end;
 
     if (builder->document->n_nodes >= YAML_NODES_MAX) {
         return fail_at(builder->document, &event->start_mark, err, "too many values");
@@ -167,7 +172,7 @@ static int check_event(const struct builder *builder, const yaml_event_t *event,
         return fail_at(builder->document, &event->start_mark, err,
                        "anchors (&) and aliases (*) are not supported here");
     }
-    if (tag != NULL) {
+    if (tag != NULL || directive) {
         return fail_at(builder->document, &event->start_mark, err,
                        "tags (!) are not supported here");
     }
@@ -227,12 +232,37 @@ static int fail_parser(const struct yaml_document *document, const yaml_parser_t
     return fail_at(document, &mark, err, sentence);
 }
 
+/* libyaml would take UTF-16, and compares each %TAG with all before it, so many are slow. */
+static int check_bytes(const struct yaml_document *document, const char *text, size_t size,
+                       struct error *err)
+{
+    const char *end = text + size, *at = text;
+    unsigned n_tags = 0;
+
+    if (size >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0)) {
+        return error_set(err, -EINVAL, "%s: not a text file (UTF-16, where UTF-8 is wanted)",
+                         document->file);
+    }
+    while ((at = memmem(at, (size_t)(end - at), "%TAG", 4)) != NULL) {
+        at += 4;
+        if (++n_tags > TAGS_MAX) {
+            return error_set(err, -EINVAL, "%s: tags (%%TAG) are not supported here",
+                             document->file);
+        }
+    }
+    return 0;
+}
+
 static int build(struct yaml_document *document, const char *text, size_t size,
                  struct error *err)
 {
     cleanup(stop_parser) yaml_parser_t parser = {0};
     struct builder builder = {.document = document};
 
+    int code = check_bytes(document, text, size, err);
+    if (code < 0) {
+        return code;
+    }
     if (yaml_parser_initialize(&parser) == 0) {
         return error_set(err, -ENOMEM, "%s: no memory", document->file);
     }
@@ -242,7 +272,7 @@ static int build(struct yaml_document *document, const char *text, size_t size,
         if (yaml_parser_parse(&parser, &event) == 0) {
             return fail_parser(document, &parser, err);
         }
-        int code = take_event(&builder, &event, err);
+        code = take_event(&builder, &event, err);
         if (code < 0) {
             return code;
         }

@@ -88,6 +88,8 @@ static void what_a_manifest_does_not_need_is_refused(void **state)
     check_refused("a: &x 1\nb: *x\n",
                   "t.yaml:1:4: anchors (&) and aliases (*) are not supported here");
     check_refused("a: !!binary aGk=\n", "t.yaml:1:4: tags (!) are not supported here");
+    check_refused("# x\r%TAG !a! b\n---\na: 1\n",
+                  "t.yaml:2:1: tags (!) are not supported here");
     check_refused("a: 1\n---\nb: 2\n",
                   "t.yaml:2:1: a second document begins here; put it in a file of its own");
     check_refused("? [1, 2]\n: x\n", "t.yaml:1:3: a key must be a text");
@@ -109,6 +111,9 @@ static void what_is_not_yaml_is_refused_in_its_place(void **state)
     check_refused("\x7f"
                   "ELF\x02\x01",
                   "t.yaml: not a text file (byte 0: control characters are not allowed)");
+    check_refused_bytes("\xff\xfe"
+                        "a\0:\0",
+                        6, "t.yaml: not a text file (UTF-16, where UTF-8 is wanted)");
     check_refused("a: \xff\xfe\n",
                   "t.yaml: not a text file (byte 3: invalid leading UTF-8 octet)");
     check_refused_bytes("a: \0b\n", 6,
@@ -128,11 +133,19 @@ static void depth_and_number_are_limited(void **state)
     }
     check_refused_bytes(text, YAML_SIZE_MAX, "t.yaml:1:131072: too many values");
     check_refused_bytes(text, YAML_SIZE_MAX + 1, "t.yaml: larger than 1048576 bytes");
+    memset(text, '\n', YAML_SIZE_MAX);
+    for (size_t i = 0; i <= 64; i++) {
+        for (size_t k = 0; k < 4; k++) {
+            text[5 * i + k] = "%TAG"[k];
+        }
+    }
+    check_refused_bytes(text, YAML_SIZE_MAX, "t.yaml: tags (%TAG) are not supported here");
     char *end = text;
     for (size_t i = 0; i <= YAML_KEYS_MAX; i++) {
         end += sprintf(end, "k%zu: 1\n", i);
     }
-    check_refused(text, "t.yaml:4097:1: more than 4096 keys in one map");
+    check_refused_bytes(text, (size_t)(end - text),
+                        "t.yaml:4097:1: more than 4096 keys in one map");
 }
 
 static void control_characters_do_not_reach_the_terminal(void **state)
