@@ -39,8 +39,7 @@ static void a_wrong_form_is_shown_where_it_stands(void **state)
     static const struct mistake mistakes[] = {
         {"v1alpha1", "v2",
          "1:13: 'apiVersion' may not be 'brume.dev/v2', only brume.dev/v1alpha1"},
-        {"Application", "App",
-         "2:7: 'kind' may not be 'App', only Application"},
+        {"Application", "App", "2:7: 'kind' may not be 'App', only Application"},
         {"kind: Application\n", "", "1:1: key 'kind' is missing (Application)"},
         {"metadata", "metadat", "3:1: unknown key 'metadat' (did you mean 'metadata'?)"},
         {"{ name: street }", "street", "3:11: 'metadata' must be a map, not a text"},

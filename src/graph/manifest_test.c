@@ -214,6 +214,29 @@ static void the_reference_comes_from_the_table(void **state)
     assert_non_null(strstr(text, "\n| `kind` | Application | yes | What the document"));
 }
 
+/* docs/manifest.md holds the table as it is; when keys change, copy it from this test's output.
+ */
+static void the_page_holds_the_reference(void **state)
+{
+    const char *data = secure_getenv("BRUME_TEST_DATA");
+    cleanup(memory_free) char *text = manifest_reference(manifest_keys);
+    cleanup(memory_free) void *page = NULL;
+    struct error err = {0};
+    size_t size = 0;
+
+    (void)state;
+    if (data == NULL) {
+        skip();
+    }
+    cleanup(memory_free) char *path = memory_format("%s/../../docs/manifest.md", data);
+    if (file_read(path, 1 << 20, &page, &size, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    if (strstr(page, text) == NULL) {
+        fail_msg("docs/manifest.md lacks this table:\n%s", text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +251,7 @@ int main(void)
         cmocka_unit_test(the_first_output_may_be_named_too),
         cmocka_unit_test(a_file_is_loaded_from_disk),
         cmocka_unit_test(the_reference_comes_from_the_table),
+        cmocka_unit_test(the_page_holds_the_reference),
     };
     return cmocka_run_group_tests_name("manifest", tests, fixture_make, test_folder_remove);
 }
