@@ -116,8 +116,10 @@ static bool is_read(const struct deployment *deployment,
 {
     for (size_t i = 0; i < deployment->n_operators; i++) {
         const struct deployment_operator *step = &deployment->operators[i];
-        for (size_t k = 0; k < step->n_inputs; k++) {
-            if (deployment_channel(deployment, step, k) == channel) {
+        bool inside = strcmp(step->group, channel->to_group) == 0;
+        for (size_t k = 0; inside && k < step->n_inputs; k++) {
+            if (step->inputs[k].port == channel->from_port &&
+                strcmp(step->inputs[k].from, channel->from_operator) == 0) {
                 return true;
             }
         }
