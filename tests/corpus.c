@@ -48,8 +48,11 @@ static void try_changes(uint8_t *bytes, size_t size)
         size_t at = next(&state) % size;
         uint8_t was = bytes[at];
 
-        bytes[at] = i % 2 == 0 ? edges[next(&state) % sizeof(edges)]
-                               : (uint8_t)(was ^ (1u << next(&state) % 8));
+        if (i % 2 == 0) {
+            bytes[at] = edges[next(&state) % sizeof(edges)];
+        } else {
+            bytes[at] = (uint8_t)(was ^ (1u << next(&state) % 8));
+        }
         try_bytes(bytes, size);
         bytes[at] = was;
     }
