@@ -15,20 +15,23 @@
 #include "base/file.h"
 #include "fabric/process.h"
 
+enum step { STEP_SESSION, STEP_GROUP, STEP_NAMESPACE, STEP_DESCRIPTORS, STEP_PROGRAM };
+
+static const char *const steps[] = {"begin a session", "enter the control group",
+                                    "enter the network namespace", "arrange descriptors",
+                                    "run the program"};
+
 /* What the child could not do. */
 struct trouble {
     int code; /* errno */
-    char step[32];
+    enum step step;
 };
 
-static _Noreturn void give_up(int report, const char *step)
+static _Noreturn void give_up(int report, enum step step)
 {
-    struct trouble trouble = {.code = errno};
-
-    for (size_t i = 0; i + 1 < sizeof(trouble.step) && step[i] != '\0'; i++) {
-        trouble.step[i] = step[i];
-    }
+    const struct trouble trouble = {.code = errno, .step = step};
     ssize_t n = write(report, &trouble, sizeof(trouble));
+
     _exit(n == sizeof(trouble) ? 70 : 71);
 }
 
@@ -37,7 +40,7 @@ static void enter_groups(const struct launch *launch, int report)
     for (unsigned i = 0; i < launch->n_doors; i++) {
         int door = open(launch->doors[i], O_WRONLY | O_CLOEXEC);
         if (door < 0 || write(door, "0", 1) != 1) {
-            give_up(report, "enter the control group");
+            give_up(report, STEP_GROUP);
         }
         close(door);
     }
@@ -51,19 +54,19 @@ static _Noreturn void become(const struct launch *launch, int input, int report,
         _exit(71);
     }
     if (setsid() < 0) {
-        give_up(report, "begin a session");
+        give_up(report, STEP_SESSION);
     }
     enter_groups(launch, report);
     if (launch->namespace >= 0 && setns(launch->namespace, CLONE_NEWNET) < 0) {
-        give_up(report, "enter the network namespace");
+        give_up(report, STEP_NAMESPACE);
     }
     if (dup2(input, STDIN_FILENO) < 0 || fcntl(STDIN_FILENO, F_SETFD, 0) < 0 ||
         dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
         close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
-        give_up(report, "arrange descriptors");
+        give_up(report, STEP_DESCRIPTORS);
     }
     execv(launch->program, launch->argv);
-    give_up(report, "run the program");
+    give_up(report, STEP_PROGRAM);
 }
 
 static int send_token(const char *token, int *ret_input, struct error *err)
@@ -95,8 +98,8 @@ static int hear(int report, const struct launch *launch, struct error *err)
     if (n != sizeof(trouble)) {
         return 0;
     }
-    return error_set(err, -trouble.code, "%s: cannot %s: %s", launch->program, trouble.step,
-                     strerrordesc_np(trouble.code));
+    return error_set(err, -trouble.code, "%s: cannot %s: %s", launch->program,
+                     steps[trouble.step], strerrordesc_np(trouble.code));
 }
 
 int launch_start(const struct launch *launch, pid_t *ret_pid, int *ret_pidfd, struct error *err)

@@ -1,5 +1,6 @@
 /* Starts a stage's process where it belongs: in a network namespace and a control group, in a
- * session of its own (so that Ctrl-C reaches the controller alone), dying with the controller.
+ * session of its own (so that Ctrl-C reaches the controller alone), dying with the controller
+ * (with the thread that started it, to be exact: the one that runs the loop).
  *
  * The token goes over standard input, one line; standard output goes to standard error, which
  * is the controller's.
