@@ -77,8 +77,12 @@ static void describe_memory_kill(struct local *local, size_t index, char *how, s
 
     cgroup_read(&local->emulation.groups[index], &usage);
     if (usage.memory_kills > local->memory_kills[index]) {
-        snprintf(how, size, "killed by the memory limit of %s (%.0fM)", device->name,
-                 (double)device->memory / 1e6);
+        if (device->memory > 0) {
+            snprintf(how, size, "killed by the memory limit of %s (%.0fM)", device->name,
+                     (double)device->memory / 1e6);
+        } else {
+            snprintf(how, size, "killed because this machine has no memory left");
+        }
     }
     local->memory_kills[index] = usage.memory_kills;
 }
