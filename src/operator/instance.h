@@ -41,4 +41,8 @@ int instance_init(struct brume_call *call, const struct operator_setup *setup,
                   struct error *err);
 void instance_finish(struct brume_call *call);
 
+/* What brume_output_adopt() is for operators in the program: takes a reference. There is room.
+ */
+void instance_output(struct brume_call *call, unsigned port, struct tensor *tensor);
+
 #endif

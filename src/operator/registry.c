@@ -12,11 +12,22 @@
 #include "base/text.h"
 #include "operator/builtin.h"
 
+/* clang-format off */
 static const struct brume_operator *const builtins[] = {
-    &builtin_console,   &builtin_count,     &builtin_draw,         &builtin_image_source,
-    &builtin_json_sink, &builtin_letterbox, &builtin_noise_source, &builtin_null_sink,
-    &builtin_resize,    &builtin_ssd,       &builtin_yolo,
+    &builtin_console,
+    &builtin_count,
+    &builtin_draw,
+    &builtin_image_source,
+    &builtin_json_sink,
+    &builtin_letterbox,
+    &builtin_model,
+    &builtin_noise_source,
+    &builtin_null_sink,
+    &builtin_resize,
+    &builtin_ssd,
+    &builtin_yolo,
 };
+/* clang-format on */
 enum { N_BUILTINS = sizeof(builtins) / sizeof(*builtins) };
 
 static const struct brume_operator **loaded;

@@ -1,4 +1,5 @@
 /* The SDK's functions. They live in the program; plug-ins find them there. */
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -124,14 +125,6 @@ struct brume_view brume_view(struct brume_call *call, unsigned port)
     return port < call->n_inputs ? call->inputs[port].view : none;
 }
 
-static struct instance_port *room(struct brume_call *call, unsigned port)
-{
-    if (port >= call->n_outputs || call->outputs[port].n == FRAME_TENSORS_MAX) {
-        return NULL;
-    }
-    return &call->outputs[port];
-}
-
 /* Takes the reference to `tensor`. */
 static struct brume_tensor *add(struct instance_port *port, struct tensor *tensor)
 {
@@ -143,6 +136,20 @@ static struct brume_tensor *add(struct instance_port *port, struct tensor *tenso
     face->data = tensor->data;
     port->tensors[port->n++] = tensor;
     return face;
+}
+
+void instance_output(struct brume_call *call, unsigned port, struct tensor *tensor)
+{
+    assert(port < call->n_outputs && call->outputs[port].n < FRAME_TENSORS_MAX);
+    add(&call->outputs[port], tensor);
+}
+
+static struct instance_port *room(struct brume_call *call, unsigned port)
+{
+    if (port >= call->n_outputs || call->outputs[port].n == FRAME_TENSORS_MAX) {
+        return NULL;
+    }
+    return &call->outputs[port];
 }
 
 struct brume_tensor *brume_output(struct brume_call *call, unsigned port, enum brume_type type,

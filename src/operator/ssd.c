@@ -29,8 +29,8 @@ static const struct brume_param params[] = {
     {"most_scale", BRUME_NUMBER, "0.95", "of the last grid's anchors", NULL, 0.001, 1},
     {"scales", BRUME_NUMBERS, "10,10,5,5", "what y, x, height and width were multiplied by",
      NULL, 0, 0},
-    {"score", BRUME_CHOICE, "sigmoid", "what makes scores of the class outputs", "sigmoid|none",
-     0, 0},
+    {"score", BRUME_CHOICE, "none", "what makes scores of the class outputs", "none|sigmoid", 0,
+     0},
     {0},
 };
 
@@ -256,7 +256,7 @@ static int process(struct brume_call *call, void *state)
         }
         if (score[best] >= ssd->raw_threshold) {
             float value = ssd->sigmoid ? 1 / (1 + expf(-score[best])) : score[best];
-            struct box box = {.score = value, .class = best - first_label};
+            struct box box = {.score = fminf(fmaxf(value, 0), 1), .class = best - first_label};
 
             add_box(ssd, &ssd->anchors[i], (const float *)offsets->data + 4 * i, &box, &boxes);
         }

@@ -1,0 +1,231 @@
+/* Real networks on a real photograph, from the file's bytes to boxes; each also cut in the
+ * middle. Needs the models (BRUME_MODELS, the cache) and the pictures of Debian's `darknet`. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "model/model.h"
+#include "operator/boxes.h"
+#include "operator/rig.h"
+
+#define PHOTO      "/usr/share/darknet/data/dog.jpg"
+#define COCO_NAMES "/usr/share/darknet/data/coco.names"
+#define VOC_NAMES  "/usr/share/darknet/data/voc.names"
+
+/* Where things are on the photograph, by eye: centre in pixels of the original. */
+struct thing {
+    const char *label;
+    float x, y;
+    float score; /* as independent programs found it */
+};
+
+static struct frame *pass(struct operator_instance *instance, struct frame *input)
+{
+    struct frame *output = rig_pass(instance, input);
+
+    operator_close(instance);
+    return output;
+}
+
+static struct frame *photograph(void)
+{
+    if (access(PHOTO, R_OK) != 0) {
+        print_message("%s is not there: skipped\n", PHOTO);
+        skip();
+    }
+    return pass(rig_open("decode", NULL), rig_file(PHOTO));
+}
+
+static const char *name_of(const struct frame *boxes, size_t row, char *buffer, size_t size)
+{
+    const struct tensor *text = boxes->tensors[1];
+    unsigned line = (unsigned)((const float *)boxes->tensors[0]->data)[row * BOXES_ROW + 5];
+    const char *at = text->data;
+    const char *end = at + text->size;
+
+    while (line-- > 0 && at != NULL) {
+        at = memchr(at, '\n', (size_t)(end - at));
+        at = at == NULL ? NULL : at + 1;
+    }
+    assert_non_null(at);
+    snprintf(buffer, size, "%.*s", (int)strcspn(at, "\n"), at);
+    return buffer;
+}
+
+/* The thing is the best box of its label, with the score expected, and its centre is near. */
+static void expect(const struct frame *boxes, const struct thing *thing)
+{
+    const float *rows = boxes->tensors[0]->data;
+    char name[64];
+
+    for (uint32_t i = 0; i < boxes->tensors[0]->shape.dims[0]; i++) {
+        const float *row = rows + (size_t)i * BOXES_ROW;
+
+        if (strcmp(name_of(boxes, i, name, sizeof(name)), thing->label) == 0) {
+            if (fabsf(row[0] + row[2] / 2 - thing->x) > 60 ||
+                fabsf(row[1] + row[3] / 2 - thing->y) > 60 ||
+                fabsf(row[4] - thing->score) > 0.03F) {
+                fail_msg("%s %.3f at %.0f %.0f, %.0fx%.0f", name, (double)row[4],
+                         (double)row[0], (double)row[1], (double)row[2], (double)row[3]);
+            }
+            return;
+        }
+    }
+    fail_msg("no %s among %u boxes", thing->label, boxes->tensors[0]->shape.dims[0]);
+}
+
+static void save(struct frame *photo, struct frame *boxes, const char *name)
+{
+    const char *folder = getenv("BRUME_TEST_PICTURES");
+
+    if (folder != NULL) {
+        cleanup(operator_closep) struct operator_instance *draw = rig_open("draw", NULL);
+        cleanup(memory_free) char *path = memory_format("%s/%s", folder, name);
+        struct frame *drawn = rig_process(draw, 0, (struct frame *[]){photo, boxes});
+
+        assert_null(pass(rig_open("image-sink", "path", path, NULL), drawn));
+    }
+}
+
+static void expect_all(struct frame *photo, struct frame *boxes, const char *name,
+                       const struct thing *things)
+{
+    save(photo, boxes, name);
+    for (; things->label != NULL; things++) {
+        expect(boxes, things);
+    }
+}
+
+/* A cut in the middle of the layers, where it is legal. */
+static size_t middle(const char *path, size_t *ret_end)
+{
+    struct model *model = NULL;
+    struct error err;
+
+    if (model_open(path, &model, &err) < 0) {
+        fail_msg("%s", err.text);
+        return 0;
+    }
+    size_t cut = model->n_layers / 2;
+    while (!model->legal[cut]) {
+        cut++;
+    }
+    *ret_end = model->n_layers;
+    model_close(model);
+    return cut;
+}
+
+/* The network, whole and in two parts, with exact arithmetic: the same bits. */
+static struct frame *detect(const char *path, const char *range, const char *channels,
+                            struct frame *fit)
+{
+    size_t end = 0;
+    size_t cut = middle(path, &end);
+    cleanup(memory_free) char *first = memory_format("0:%zu", cut);
+    cleanup(memory_free) char *second = memory_format("%zu:%zu", cut, end);
+    struct frame *whole = pass(rig_open("model", "file", path, "range", range, "channels",
+                                        channels, "numerics", "exact", NULL),
+                               frame_ref(fit));
+    struct frame *front = pass(rig_open("model", "file", path, "range", range, "channels",
+                                        channels, "numerics", "exact", "segment", first, NULL),
+                               fit);
+    cleanup(frame_unrefp) struct frame *both =
+        pass(rig_open("model", "file", path, "range", range, "channels", channels, "numerics",
+                      "exact", "segment", second, NULL),
+             front);
+
+    assert_int_equal(whole->n_tensors, both->n_tensors);
+    for (unsigned i = 0; i < whole->n_tensors; i++) {
+        assert_int_equal(whole->tensors[i]->size, both->tensors[i]->size);
+        assert_memory_equal(whole->tensors[i]->data, both->tensors[i]->data,
+                            whole->tensors[i]->size);
+    }
+    return whole;
+}
+
+static void ssd_mobilenet_finds_dog_bicycle_and_car(void **state)
+{
+    static const struct thing things[] = {
+        {"Dog", 222, 380, 0.85F}, {"Bicycle", 345, 278, 0.79F}, {"Car", 578, 124, 0.73F}, {0}};
+    cleanup(memory_free) char *path = rig_model("ssd_mobilenet_v2_oi.tflite");
+    cleanup(memory_free) char *names = rig_model("ssd_mobilenet_v2_oi.names");
+    cleanup(frame_unrefp) struct frame *photo = photograph();
+    struct frame *fit = pass(rig_open("resize", "size", "300x300", NULL), frame_ref(photo));
+    struct frame *out = detect(path, "-1..1", "rgb", fit);
+    cleanup(frame_unrefp) struct frame *boxes =
+        pass(rig_open("ssd", "labels", names, NULL), out);
+    (void)state;
+
+    expect_all(photo, boxes, "ssd", things);
+}
+
+static void yolox_finds_dog_bicycle_and_car(void **state)
+{
+    static const struct thing things[] = {
+        {"dog", 222, 380, 0.86F}, {"bicycle", 345, 278, 0.80F}, {"car", 578, 124, 0.80F}, {0}};
+    cleanup(memory_free) char *path = rig_model("yolox_nano.onnx");
+    cleanup(frame_unrefp) struct frame *photo = photograph();
+    struct frame *fit =
+        pass(rig_open("letterbox", "size", "416x416", "align", "top-left", "fill", "114", NULL),
+             frame_ref(photo));
+    struct frame *out = detect(path, "0..255", "bgr", fit);
+    cleanup(frame_unrefp) struct frame *boxes =
+        pass(rig_open("yolo", "labels", COCO_NAMES, NULL), out);
+    (void)state;
+
+    expect_all(photo, boxes, "yolox", things);
+}
+
+static void tinier_yolo_finds_dog_bicycle_and_car(void **state)
+{
+    static const struct thing things[] = {
+        {"dog", 222, 380, 0.89F}, {"bicycle", 345, 278, 0.74F}, {"car", 578, 124, 0.86F}, {0}};
+    cleanup(memory_free) char *path = rig_model("tinier-yolo-voc-float.onnx");
+    cleanup(frame_unrefp) struct frame *photo = photograph();
+    struct frame *fit = pass(rig_open("letterbox", "size", "416x416", NULL), frame_ref(photo));
+    struct frame *out = detect(path, "0..1", "rgb", fit);
+    cleanup(frame_unrefp) struct frame *boxes =
+        pass(rig_open("yolo", "labels", VOC_NAMES, "head", "region", "anchors",
+                      "1.08,1.19,3.42,4.41,6.63,11.38,9.42,5.11,16.62,10.52", NULL),
+             out);
+    (void)state;
+
+    expect_all(photo, boxes, "tinier", things);
+}
+
+static void a_picture_of_the_wrong_size_is_refused_by_name(void **state)
+{
+    cleanup(memory_free) char *path = rig_model("yolox_nano.onnx");
+    struct operator_shapes in = {
+        .n = 1, .shapes = {{.type = TENSOR_U8, .rank = 3, .dims = {300, 300, 3}}}};
+    struct operator_shapes out;
+    struct error err = {0};
+    (void)state;
+
+    assert_true(rig_infer(&in, &out, &err, "model", "file", path, NULL) < 0);
+    assert_string_equal(
+        err.text, "model: the network wants pictures of 416x416 pixels (float32[1, 3, 416, "
+                  "416]), not 300x300: put `letterbox` or `resize` before it");
+    in.shapes[0].dims[0] = 416;
+    in.shapes[0].dims[1] = 416;
+    assert_int_equal(rig_infer(&in, &out, &err, "model", "file", path, NULL), 0);
+    assert_int_equal(out.n, 1);
+    assert_int_equal(out.shapes[0].dims[1], 3549);
+    assert_int_equal(rig_infer(&out, &in, &err, "yolo", "labels", COCO_NAMES, NULL), 0);
+    assert_true(rig_infer(&out, &in, &err, "yolo", "labels", VOC_NAMES, NULL) < 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ssd_mobilenet_finds_dog_bicycle_and_car),
+        cmocka_unit_test(yolox_finds_dog_bicycle_and_car),
+        cmocka_unit_test(tinier_yolo_finds_dog_bicycle_and_car),
+        cmocka_unit_test(a_picture_of_the_wrong_size_is_refused_by_name),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
