@@ -211,7 +211,7 @@ static double element(const struct tensor *tensor, size_t i)
     }
 }
 
-static double tensor_difference(const struct tensor *whole, const struct tensor *cut)
+double model_check_difference(const struct tensor *whole, const struct tensor *cut)
 {
     double largest = 0;
     double worst = 0;
@@ -260,7 +260,7 @@ int model_check_cut(const struct model_check *check, size_t k, double *ret_diffe
     r = r < 0 ? r : run_part(check, k, model->n_layers, values, err);
     for (size_t i = 0; i < model->n_outputs && r == 0; i++) {
         int id = model->outputs[i];
-        worst = fmax(worst, tensor_difference(check->outputs[id], values[id]));
+        worst = fmax(worst, model_check_difference(check->outputs[id], values[id]));
     }
     values_destroy(values, model->n_tensors);
     if (r < 0) {

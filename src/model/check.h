@@ -21,9 +21,13 @@ void model_check_closep(struct model_check **check);
  * whole ones from 0 to 99, all in range of their type. */
 void model_check_fill(struct tensor *tensor, uint64_t seed);
 
-/* Runs 0..k and k..n_layers; k must be legal, 0 < k < n_layers. The largest difference of any
- * output element, relative to the largest magnitude in that output: 0 means the same bits. What
- * is not a number on one side only, and types that cannot be compared, differ by INFINITY. */
+/* The largest difference of two elements, relative to the largest magnitude in `whole`. 0: the
+ * same bits. INFINITY: other shapes; no number on one side only; nothing but zeros in `whole`;
+ * or bits that differ in a type that has no arithmetic here (float16). */
+double model_check_difference(const struct tensor *whole, const struct tensor *cut);
+
+/* Runs 0..k and k..n_layers; k must be legal, 0 < k < n_layers. Gives the largest difference of
+ * all outputs. */
 int model_check_cut(const struct model_check *check, size_t k, double *ret_difference,
                     struct error *err);
 
