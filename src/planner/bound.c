@@ -14,7 +14,7 @@
 #include "planner/problem.h"
 #include "planner/search.h"
 
-enum { ROUNDS = 200 };
+enum { ROUNDS = 200, LINK_PRICES = 32 };
 
 struct market {
     const struct planner_problem *problem;
@@ -126,16 +126,14 @@ static double bound_instances(const struct planner_problem *problem, size_t n_de
     return bound;
 }
 
-/* Whether all frames come from atom 0, and the smallest flow. */
-static bool only_source(const struct planner_problem *problem, double *ret_smallest)
+/* Whether all frames begin at atom 0: every other atom reads a flow. */
+static bool only_source(const struct planner_problem *problem)
 {
-    double smallest = INFINITY;
     bool fed[PLANNER_ATOMS_MAX] = {0};
 
     for (size_t i = 0; i < problem->n_flows; i++) {
         for (size_t j = 0; j < problem->flows[i].n_to; j++) {
             fed[problem->flows[i].to[j]] = true;
-            smallest = fmin(smallest, (double)problem->flows[i].size);
         }
     }
     for (size_t atom = 1; atom < problem->n_atoms; atom++) {
@@ -143,28 +141,63 @@ static bool only_source(const struct planner_problem *problem, double *ret_small
             return false;
         }
     }
-    *ret_smallest = smallest;
     return !problem->atoms[0].replicable;
+}
+
+/* Bytes that must reach an atom from before it. */
+static void count_inflow(const struct planner_problem *problem, double *ret_bytes)
+{
+    for (size_t i = 0; i < problem->n_flows; i++) {
+        for (size_t j = 0; j < problem->flows[i].n_to; j++) {
+            ret_bytes[problem->flows[i].to[j]] += (double)problem->flows[i].size;
+        }
+    }
+}
+
+/* The most frames/s that can begin on one device. A frame leaves before some atom, after the
+ * CPU time of those before it, with that atom's input; or it stays to the end. With a price on
+ * CPU and one on the link each frame costs at least the cheapest way out, for any prices. */
+static double bound_home(const struct planner_problem *problem, size_t device,
+                         const double *inflow)
+{
+    const struct planner_device *home = &problem->devices[device];
+    double best = INFINITY;
+
+    if (home->link_rate <= 0) {
+        return INFINITY;
+    }
+    for (unsigned step = 0; step <= LINK_PRICES; step++) {
+        double price = step / (double)LINK_PRICES, time = 0, least = INFINITY;
+
+        for (size_t atom = 0; atom < problem->n_atoms; atom++) {
+            time += atom_time(problem, device, atom);
+            double bytes = atom + 1 < problem->n_atoms ? inflow[atom + 1] : 0;
+
+            least =
+                fmin(least, (1 - price) * time / home->cores + price * bytes / home->link_rate);
+        }
+        best = least > 0 ? fmin(best, 1 / least) : best;
+    }
+    return best;
 }
 
 static double bound_link(const struct planner_problem *problem, size_t n_devices)
 {
-    double bound = 0, smallest = 0;
+    double inflow[PLANNER_ATOMS_MAX] = {0}, bound = 0;
 
-    if (!only_source(problem, &smallest)) {
+    if (!only_source(problem)) {
         return INFINITY;
     }
+    count_inflow(problem, inflow);
     for (size_t device = 0; device < n_devices; device++) {
-        const struct planner_device *home = &problem->devices[device];
-        double time = 0, leaving = home->link_rate > 0 ? home->link_rate / smallest : INFINITY;
+        bool seen = false;
 
-        if (!problem_allowed(problem, device, 0, 1)) {
-            continue;
+        for (size_t other = 0; other < device && !seen; other++) {
+            seen = problem_alike(problem, other, device);
         }
-        for (size_t atom = 0; atom < problem->n_atoms; atom++) {
-            time += atom_time(problem, device, atom);
+        if (!seen && problem_allowed(problem, device, 0, 1)) {
+            bound = fmax(bound, bound_home(problem, device, inflow));
         }
-        bound = fmax(bound, home->cores / time + leaving);
     }
     return bound;
 }

@@ -2,6 +2,8 @@
  * by dynamic programming over the end of the last group and how many devices of each kind are
  * used up (Benoit and Robert, "Mapping pipeline skeletons onto heterogeneous platforms", 2008,
  * for chains of tasks; here with kinds instead of single devices, and links at the devices).
+ * With so many kinds that the table would be too large, the devices are used in one order
+ * instead, the fastest first, each once or not at all.
  *
  * Traffic is counted as if each flow that leaves a group were read by one other group.
  */
@@ -14,53 +16,75 @@
 #include "planner/search.h"
 
 enum {
-    KINDS_MOST = 8,
-    WORK_MOST = 4000000, /* states x groups: about 10 ms */
+    STATES_MOST = 1500,
 };
 
+/* A state says which devices are used up: counts of kinds in mixed radix, or the first so many
+ * of an order. A step from one state to the next uses one more device, of the step's kind. */
 struct chain {
     const struct planner_problem *problem;
+    bool ordered;
     size_t n_kinds, n_states;
-    size_t kinds[KINDS_MOST];  /* one device of each */
-    size_t counts[KINDS_MOST]; /* how many there are */
-    size_t stride[KINDS_MOST]; /* of the state number, in mixed radix */
-    double *time;   /* per kind and interval: seconds per frame; INFINITY: impossible */
-    double *best;   /* per state and end: the slowest group so far */
-    uint16_t *from; /* of the last group */
-    uint8_t *kind;  /* of the last group */
+    size_t kinds[PLANNER_DEVICES_MAX];  /* one device of each; when ordered, every device */
+    size_t counts[PLANNER_DEVICES_MAX]; /* how many there are */
+    size_t stride[PLANNER_DEVICES_MAX]; /* of the state number */
+    double *time;                       /* per kind and interval: seconds per frame; INFINITY */
+    double *cpu;                        /* the same without links: rises with the interval */
+    double *best;                       /* per state and end: the slowest group so far */
+    uint16_t *from;                     /* of the last group */
+    int16_t *kind; /* of the last group; -1: the state's last device is not used */
 };
 
-static bool kinds_count(struct chain *chain, const struct search *search)
+static void kinds_count(struct chain *chain, const struct search *search)
 {
+    size_t most = chain->problem->n_atoms < PLANNER_GROUPS_MAX ? chain->problem->n_atoms
+                                                               : PLANNER_GROUPS_MAX;
+
     for (size_t device = 0; device < search->n_devices; device++) {
         size_t kind = 0;
 
-        while (kind < chain->n_kinds &&
-               search->alike[chain->kinds[kind]] != search->alike[device]) {
+        while (kind < chain->n_kinds && chain->kinds[kind] != search->alike[device]) {
             kind++;
         }
-        if (kind == KINDS_MOST) {
-            return false;
-        }
         if (kind == chain->n_kinds) {
-            chain->kinds[chain->n_kinds++] = device;
+            chain->kinds[chain->n_kinds++] = search->alike[device];
         }
-        if (chain->counts[kind] < chain->problem->n_atoms &&
-            chain->counts[kind] < PLANNER_GROUPS_MAX) {
-            chain->counts[kind]++;
-        }
+        chain->counts[kind] += chain->counts[kind] < most;
     }
+}
+
+static void chain_kinds(struct chain *chain)
+{
     chain->n_states = 1;
-    for (size_t kind = 0; kind < chain->n_kinds; kind++) {
+    for (size_t kind = 0; kind < chain->n_kinds && chain->n_states <= STATES_MOST; kind++) {
         chain->stride[kind] = chain->n_states;
         chain->n_states *= chain->counts[kind] + 1;
-        if (chain->n_states > WORK_MOST) {
-            return false;
-        }
     }
-    size_t n = chain->problem->n_atoms;
+}
 
-    return chain->n_states * (n * n / 2 + 1) * chain->n_kinds <= WORK_MOST;
+/* Every device a kind of its own, the fastest first. */
+static void chain_order(struct chain *chain, const struct search *search)
+{
+    const struct planner_problem *problem = chain->problem;
+    double speeds[PLANNER_DEVICES_MAX];
+
+    chain->ordered = true;
+    chain->n_kinds = search->n_devices;
+    chain->n_states = search->n_devices + 1;
+    for (size_t device = 0; device < search->n_devices; device++) {
+        double speed =
+            problem->devices[device].cores /
+            fmax(planner_cost(problem, 0, problem->n_atoms, problem->device_type[device]),
+                 1e-12);
+        size_t at = device;
+
+        for (; at > 0 && speeds[at - 1] < speed; at--) {
+            speeds[at] = speeds[at - 1];
+            chain->kinds[at] = chain->kinds[at - 1];
+        }
+        speeds[at] = speed;
+        chain->kinds[at] = device;
+    }
 }
 
 /* Bytes and channels into and out of each interval. */
@@ -121,6 +145,9 @@ static void tabulate_times(struct chain *chain)
             for (size_t to = from + 1; to <= n; to++) {
                 size_t at = problem_index(problem, from, to), device = chain->kinds[kind];
 
+                chain->cpu[kind * side * side + at] =
+                    planner_cost(problem, from, to, problem->device_type[device]) /
+                    problem->devices[device].cores;
                 chain->time[kind * side * side + at] =
                     problem_groupable(problem, from, to) &&
                             problem_allowed(problem, device, from, to)
@@ -131,44 +158,62 @@ static void tabulate_times(struct chain *chain)
     }
 }
 
-/* The best last group of kind `kind` for the first `end` atoms in a state that has one left. */
+/* The best last group on a device of this kind, for the first `end` atoms. */
 static void extend(struct chain *chain, size_t state, size_t kind, size_t end)
 {
     size_t side = chain->problem->n_atoms + 1, cell = state * side + end;
-    const double *before = chain->best + (state - chain->stride[kind]) * side;
+    size_t stride = chain->ordered ? 1 : chain->stride[kind];
+    const double *before = chain->best + (state - stride) * side;
     const double *time = chain->time + kind * side * side;
+    const double *cpu = chain->cpu + kind * side * side;
 
-    for (size_t from = end; from-- > 0;) {
-        double own = time[from * side + end];
-        double worst = fmax(before[from], own);
+    for (size_t from = end; from-- > 0 && cpu[from * side + end] < chain->best[cell];) {
+        double worst = fmax(before[from], time[from * side + end]);
 
         if (worst < chain->best[cell]) {
             chain->best[cell] = worst;
             chain->from[cell] = (uint16_t)from;
-            chain->kind[cell] = (uint8_t)kind;
+            chain->kind[cell] = (int16_t)kind;
         }
     }
 }
 
-static void fill(struct chain *chain)
+static void fill_state(struct chain *chain, size_t state)
 {
     size_t n = chain->problem->n_atoms, side = n + 1;
 
-    for (size_t state = 0; state < chain->n_states; state++) {
-        chain->best[state * side] = 0;
-        for (size_t end = 1; end <= n; end++) {
-            chain->best[state * side + end] = INFINITY;
-            for (size_t kind = 0; kind < chain->n_kinds; kind++) {
-                if (state / chain->stride[kind] % (chain->counts[kind] + 1) > 0) {
-                    extend(chain, state, kind, end);
-                }
+    chain->best[state * side] = 0;
+    for (size_t end = 1; end <= n; end++) {
+        size_t cell = state * side + end;
+
+        chain->best[cell] = chain->ordered && state > 0 ? chain->best[cell - side] : INFINITY;
+        chain->kind[cell] = -1;
+        if (chain->ordered && state > 0) {
+            extend(chain, state, state - 1, end);
+        }
+        for (size_t kind = 0; kind < chain->n_kinds && !chain->ordered; kind++) {
+            if (state / chain->stride[kind] % (chain->counts[kind] + 1) > 0) {
+                extend(chain, state, kind, end);
             }
         }
     }
 }
 
-/* Walks back from the state with all devices and puts the groups on the first of each kind. */
-static void chain_layout(const struct chain *chain, const struct search *search,
+/* An unused device of the kind. */
+static size_t take_device(const struct chain *chain, const struct search *search, size_t kind,
+                          bool *used)
+{
+    size_t device = chain->kinds[kind];
+
+    while (!chain->ordered && (used[device] || search->alike[device] != chain->kinds[kind])) {
+        device++;
+    }
+    used[device] = true;
+    return device;
+}
+
+/* Walks back from the state with all devices. */
+static bool chain_layout(const struct chain *chain, const struct search *search,
                          struct layout *ret_layout)
 {
     size_t side = chain->problem->n_atoms + 1, end = chain->problem->n_atoms;
@@ -178,50 +223,61 @@ static void chain_layout(const struct chain *chain, const struct search *search,
     unsigned n = 0;
 
     while (end > 0) {
-        size_t cell = state * side + end, kind = chain->kind[cell], device = 0;
+        size_t cell = state * side + end;
+        int kind = chain->kind[cell];
 
-        while (used[device] || search->alike[device] != search->alike[chain->kinds[kind]]) {
-            device++;
+        if (kind < 0) {
+            state--;
+            continue;
         }
-        used[device] = true;
+        if (n == PLANNER_GROUPS_MAX) {
+            return false;
+        }
         groups[n++] = (struct layout_group){
-            .from = chain->from[cell], .to = (uint16_t)end, .single = (int16_t)device};
+            .from = chain->from[cell],
+            .to = (uint16_t)end,
+            .single = (int16_t)take_device(chain, search, (size_t)kind, used)};
         end = chain->from[cell];
-        state -= chain->stride[kind];
+        state -= chain->ordered ? 1 : chain->stride[kind];
     }
     layout_clear(ret_layout);
     ret_layout->n_groups = n;
     for (unsigned i = 0; i < n; i++) {
         ret_layout->groups[i] = groups[n - 1 - i];
     }
+    return true;
 }
 
 void search_seed_chain(struct search *search)
 {
     const struct planner_problem *problem = search->problem;
-    struct chain chain = {.problem = problem};
+    cleanup(memory_free) struct chain *chain = memory_new(1, sizeof(*chain));
     size_t side = problem->n_atoms + 1;
 
-    if (!kinds_count(&chain, search)) {
-        return;
+    chain->problem = problem;
+    kinds_count(chain, search);
+    chain_kinds(chain);
+    if (chain->n_states > STATES_MOST) {
+        chain_order(chain, search);
     }
-    cleanup(memory_free) double *time =
-        memory_new(chain.n_kinds * side * side, sizeof(*chain.time));
-    cleanup(memory_free) double *best = memory_new(chain.n_states * side, sizeof(*chain.best));
-    cleanup(memory_free) uint16_t *from =
-        memory_new(chain.n_states * side, sizeof(*chain.from));
-    cleanup(memory_free) uint8_t *kind = memory_new(chain.n_states * side, sizeof(*chain.kind));
+    cleanup(memory_free) double *time = memory_new(chain->n_kinds * side * side, sizeof(*time));
+    cleanup(memory_free) double *cpu = memory_new(chain->n_kinds * side * side, sizeof(*cpu));
+    cleanup(memory_free) double *best = memory_new(chain->n_states * side, sizeof(*best));
+    cleanup(memory_free) uint16_t *from = memory_new(chain->n_states * side, sizeof(*from));
+    cleanup(memory_free) int16_t *kind = memory_new(chain->n_states * side, sizeof(*kind));
+    struct layout layout;
 
-    chain.time = time;
-    chain.best = best;
-    chain.from = from;
-    chain.kind = kind;
-    tabulate_times(&chain);
-    fill(&chain);
-    if (isfinite(chain.best[(chain.n_states - 1) * side + problem->n_atoms])) {
-        struct layout layout;
-
-        chain_layout(&chain, search, &layout);
+    chain->time = time;
+    chain->cpu = cpu;
+    chain->best = best;
+    chain->from = from;
+    chain->kind = kind;
+    tabulate_times(chain);
+    for (size_t state = 0; state < chain->n_states; state++) {
+        fill_state(chain, state);
+    }
+    if (isfinite(best[(chain->n_states - 1) * side + problem->n_atoms]) &&
+        chain_layout(chain, search, &layout)) {
         search_try(search, &layout);
     }
 }

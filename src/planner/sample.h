@@ -31,6 +31,7 @@ struct sample {
     unsigned replicas;
     bool limits; /* links, memory and pins that matter */
     bool skips;  /* edges that pass atoms by */
+    bool plain;  /* as applications are: few operators, a model, all of the middle replicable */
 };
 
 static inline void sample_flow(struct planner_problem *problem, unsigned from, uint64_t size,
@@ -52,6 +53,11 @@ static inline void sample_atoms(struct planner_problem *problem, const struct sa
     unsigned first = n > 2 ? 1 + sample_below(seed, (n + 3) / 4) : n;
     unsigned last = n > 3 ? first + (n - first) / 2 : first;
 
+    if (sample->plain && n > 8) {
+        first = 3;
+        last = n - 4;
+    }
+
     problem->n_atoms = n;
     problem->atoms = memory_new(n, sizeof(*problem->atoms));
     problem->flows = memory_new(n, sizeof(*problem->flows));
@@ -64,7 +70,7 @@ static inline void sample_atoms(struct planner_problem *problem, const struct sa
             .model = model,
             .from = model ? i - first : 0,
             .to = model ? i - first + 1 : 0,
-            .replicable = i > 0 && i + 1 < n && sample_below(seed, 8) != 0,
+            .replicable = i > 0 && i + 1 < n && (sample->plain || sample_below(seed, 8) != 0),
         };
         if (i + 1 < n) {
             unsigned skip = sample->skips && i + 2 < n && !model && sample_below(seed, 3) == 0
@@ -114,7 +120,7 @@ static inline void sample_devices(struct planner_problem *problem, const struct 
 /* Segments of models that were measured as such, and cost a little more or less than their sum.
  */
 static inline size_t sample_exact(const struct planner_problem *problem, const double *finest,
-                                  struct problem_exact *exact, uint64_t *seed)
+                                  double noise, struct problem_exact *exact, uint64_t *seed)
 {
     size_t n = 0;
 
@@ -126,7 +132,9 @@ static inline size_t sample_exact(const struct planner_problem *problem, const d
             sum += finest[to - 1];
             if (problem->atoms[from].model && sample_below(seed, 3) == 0 && n < 64) {
                 exact[n++] = (struct problem_exact){
-                    .from = from, .to = to, .seconds = sum * sample_between(seed, 0.9, 1.1)};
+                    .from = from,
+                    .to = to,
+                    .seconds = sum * sample_between(seed, 1 - noise, 1 + noise)};
             }
         }
     }
@@ -154,20 +162,22 @@ static inline struct planner_problem *sample_problem(const struct sample *sample
         double time = sample_between(&seed, 0.0005, 0.03);
 
         for (size_t type = 0; type < problem->n_types; type++) {
-            finest[type * n + i] = time * (type == 0 ? 1 : sample_between(&seed, 0.2, 1.5));
+            finest[type * n + i] =
+                time * (sample->plain ? sample_between(&seed, 0.95, 1.05) / (double)(type + 1)
+                                      : sample_between(&seed, 0.2, 1.5));
         }
         kept[i] = sample_below(&seed, 20000000);
         working[i] = sample_below(&seed, 4000000);
         for (size_t device = 0; device < problem->n_devices; device++) {
             problem->allowed[i * problem->n_devices + device] =
-                !sample->limits || sample_below(&seed, 12) != 0;
+                !sample->limits || sample->plain || sample_below(&seed, 12) != 0;
         }
     }
     struct problem_measures measures = {
         .finest = finest,
         .kept = kept,
         .working = working,
-        .n_exact = sample_exact(problem, finest, exact, &seed),
+        .n_exact = sample_exact(problem, finest, sample->plain ? 0.02 : 0.1, exact, &seed),
         .exact = exact,
         .process_memory = 8000000,
         .engine_memory = 10000000,

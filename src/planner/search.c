@@ -146,7 +146,7 @@ static bool climb_members(struct search *search)
         if (layout_leave(&moved, devices[i], search->n_devices)) {
             better |= search_try(search, &moved);
         }
-        for (unsigned group = 0; group < base.n_groups; group++) {
+        for (unsigned group = 0; group < base.n_groups && !spent(search); group++) {
             moved = base;
             layout_move(&moved, group, devices[i]);
             better |= search_try(search, &moved);
@@ -193,7 +193,7 @@ static bool climb_splits(struct search *search)
         unsigned step = 1 + (to - from) / 12;
 
         for (unsigned at = from + 1; at < to && !spent(search); at += step) {
-            for (size_t i = 0; i < 2 * n; i++) {
+            for (size_t i = 0; i < 2 * n && !spent(search); i++) {
                 struct layout cut = base;
 
                 if (layout_split(&cut, group, at, i % 2 == 0, devices[i / 2])) {
@@ -282,13 +282,13 @@ static void simplify_round(struct simplifying *state, const struct layout *base)
     uint16_t devices[PLANNER_DEVICES_MAX];
     size_t n = search_representatives(search, base, devices);
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !spent(search); i++) {
         struct layout moved = *base;
 
         if (layout_leave(&moved, devices[i], search->n_devices)) {
             simplify_try(state, &moved);
         }
-        for (unsigned group = 0; group < base->n_groups; group++) {
+        for (unsigned group = 0; group < base->n_groups && !spent(search); group++) {
             if (base->groups[group].single != LAYOUT_TEAM) {
                 moved = *base;
                 layout_move(&moved, group, devices[i]);
@@ -296,7 +296,7 @@ static void simplify_round(struct simplifying *state, const struct layout *base)
             }
         }
     }
-    for (unsigned i = 0; i + 1 < base->n_groups; i++) {
+    for (unsigned i = 0; i + 1 < base->n_groups && !spent(search); i++) {
         for (int keep_left = 0; keep_left < 2; keep_left++) {
             struct layout moved = *base;
 
@@ -318,6 +318,6 @@ void search_simplify(struct search *search, struct layout *layout, double floor)
 
         state.better = false;
         simplify_round(&state, &base);
-    } while (state.better);
+    } while (state.better && !spent(search));
     *layout = state.best;
 }

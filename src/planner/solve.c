@@ -15,7 +15,8 @@ enum {
     TRIES_THOROUGH = 3000,
     TRIES_LIGHT = 300,
     EXACT_DEVICES = 4,
-    EXACT_NODES = 12000,
+    EXACT_ATOMS = 16,
+    EXACT_NODES = 20000,
 };
 
 static const double SIMPLER = 0.995; /* what a simpler plan may cost */
@@ -46,7 +47,7 @@ static bool search_devices(struct search *search, size_t n_devices)
     }
     search->tries = 0;
     search_climb(search);
-    if (n_devices > EXACT_DEVICES) {
+    if (n_devices > EXACT_DEVICES || search->problem->n_atoms > EXACT_ATOMS) {
         return false;
     }
     return search_exact(search, EXACT_NODES);
@@ -242,6 +243,7 @@ int planner_solve(const struct planner_problem *problem, struct plan **ret_plan,
         double floor = search->merit > 0 ? search->merit * SIMPLER : search->merit;
 
         plain = search->best;
+        search->tries = 0;
         search_simplify(search, &plain, fmax(floor, plain_merit));
         plain_merit = search_merit(search, &plain, -INFINITY);
     }
