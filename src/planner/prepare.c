@@ -55,13 +55,14 @@ static int add_operator(struct prepare *prepare, size_t operator, size_t most,
 {
     const struct planner_input *input = prepare->input;
     const struct brume_operator *type = input->graph->operators[operator].type;
+    const struct model *model = input->operators[operator].model;
     struct planner_atom atom = {
         .operator=(unsigned) operator,
-        .model = input->operators[operator].model != NULL,
-                                  .replicable =
-                                      type->inputs != NULL && type->inputs[0].name != NULL &&
-                                      type->outputs != NULL && type->outputs[0].name != NULL &&
-                                      (type->flags & BRUME_STATEFUL) == 0, };
+        .model = model != NULL,
+        .replicable = type->inputs != NULL && type->inputs[0].name != NULL &&
+                      type->outputs != NULL && type->outputs[0].name != NULL &&
+                      (type->flags & BRUME_STATEFUL) == 0,
+    };
     cleanup(memory_free) unsigned *cuts = NULL;
     size_t n = 0;
 

@@ -12,8 +12,9 @@
 enum {
     FEW_DEVICES = 8,  /* up to here every number of devices is searched thoroughly, */
     EACH_DEVICES = 8, /* from there every so many */
-    TRIES_THOROUGH = 3000,
+    TRIES_THOROUGH = 1500,
     TRIES_LIGHT = 300,
+    ROUNDS = 4,
     EXACT_DEVICES = 4,
     EXACT_ATOMS = 16,
     EXACT_NODES = 20000,
@@ -33,24 +34,66 @@ static void find_alike(struct search *search)
     }
 }
 
+/* Climbs, and where no move helps any more tidies up at the same rate and climbs on: many
+ * layouts have the same slowest device, and from the simplest of them there is more to gain. */
+static void search_rise(struct search *search)
+{
+    double merit = 0;
+
+    for (unsigned round = 0; round < ROUNDS && !isinf(search->merit); round++) {
+        search->tries = 0;
+        search_climb(search);
+        if (round > 0 && search->merit == merit) {
+            return;
+        }
+        merit = search->merit;
+        search->tries = 0;
+        search_simplify(search, &search->best, search->merit);
+    }
+}
+
+/* Climbs from where `seed` starts, afresh, and keeps the better of that and what was. */
+static void search_from(struct search *search, void (*seed)(struct search *search))
+{
+    struct layout best = search->best;
+    double merit = search->merit;
+
+    search->merit = -INFINITY;
+    layout_clear(&search->best);
+    seed(search);
+    search_rise(search);
+    if (!(search->merit > merit)) {
+        search->best = best;
+        search->merit = merit;
+    }
+}
+
 /* Everything for the first n_devices, starting from what was found for one less. */
 static bool search_devices(struct search *search, size_t n_devices)
 {
     bool thorough = n_devices <= FEW_DEVICES || n_devices % EACH_DEVICES == 0;
 
     search->n_devices = n_devices;
-    search->tries = 0;
     search->most_tries = thorough ? TRIES_THOROUGH : TRIES_LIGHT;
-    if (thorough || isinf(search->merit)) {
-        search_seed(search);
-        search_seed_chain(search);
+    if (thorough) {
+        search_rise(search);
+    } else {
+        search->tries = 0;
+        search_climb(search);
     }
-    search->tries = 0;
-    search_climb(search);
+    if (thorough || isinf(search->merit)) {
+        search_from(search, search_seed);
+        search_from(search, search_seed_chain);
+    }
     if (n_devices > EXACT_DEVICES || search->problem->n_atoms > EXACT_ATOMS) {
         return false;
     }
-    return search_exact(search, EXACT_NODES);
+    bool exact = search_exact(search, EXACT_NODES);
+
+    if (!exact) {
+        search_rise(search);
+    }
+    return exact;
 }
 
 /* How many processes of the group the predicted rate takes on this device. */
