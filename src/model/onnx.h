@@ -5,7 +5,9 @@
  *   onnx_read.c     graph -> tensors, inputs, outputs
  *   onnx_layer.c    node -> layer
  *   onnx_names.c    names of tensors -> ids
- *   onnx_value.c    what a TensorProto and a ValueInfoProto say
+ *   onnx_value.c    what a ValueInfoProto says: names and shapes
+ *   onnx_weight.c   what a TensorProto says
+ *   onnx_outside.c  weights in files of their own
  *   onnx_cost.c     operations of a layer
  *   onnx_segment.c  layers from..to -> a model of its own
  *   onnx_shapes.c   asks the engine for shapes that the file leaves out, and keeps them
@@ -82,6 +84,7 @@ char *onnx_span_text(struct protobuf_span span); /* malloc'ed */
 struct onnx_tensor {
     struct protobuf_span initializer; /* its TensorProto; empty: it is no weight of the file */
     struct protobuf_span raw;  /* the weight's bytes, where they lie as such; else empty */
+    bool outside;              /* in a file of their own */
     struct protobuf_span info; /* its ValueInfoProto; empty: none */
     int seen_by;               /* a mark for who walks over the layers */
 };
@@ -92,24 +95,36 @@ struct onnx_detail {
     struct onnx_names names;
     struct protobuf_span *nodes; /* n_layers, each a NodeProto */
     struct onnx_tensor *tensors; /* n_tensors */
+    size_t n_files;
+    struct onnx_file *files; /* that hold weights */
     size_t n_batches;
     struct protobuf_span
         *batches; /* names of dimensions that stand for the batch: they are 1 */
 };
 
-/* TensorProto. `shape` has type 0 when brume's tensors cannot hold it. */
+/* TensorProto. `shape` has type 0 when brume's tensors cannot hold it. `raw` is where its bytes
+ * lie as such; for one in a file of its own onnx_outside_find() says where. */
 struct onnx_weight {
     struct protobuf_span name;
     struct protobuf_span raw;
     struct tensor_shape shape;
     size_t size; /* bytes */
+    bool outside, has_length;
+    struct protobuf_span location;
+    size_t offset, length;
 };
 
 int onnx_weight_read(struct protobuf_span proto, struct onnx_weight *ret_weight,
                      struct error *err);
-/* The same initializer, but with its bytes elsewhere (`offset` is told, never read). */
+/* The same initializer with `raw` as its bytes; or, not `inside`, with its bytes elsewhere. */
 void onnx_weight_write(struct protobuf_writer *writer, struct protobuf_span proto,
-                       size_t offset, size_t size);
+                       struct protobuf_span raw, bool inside);
+
+/* Fills in `raw`, which stays as long as the model. */
+int onnx_outside_find(struct model *model, struct onnx_weight *weight, struct error *err);
+/* -ENOTSUP with the sentence for a weight that must not lie in another file. */
+int onnx_outside_refuse(const struct onnx_weight *weight, struct error *err);
+void onnx_outside_close(struct onnx_detail *detail);
 
 /* ValueInfoProto. `shape` has type 0 when it is no tensor, or one of unknown rank; a dimension
  * of 0 is open, and may have a name. */
@@ -123,6 +138,9 @@ int onnx_value_read(struct protobuf_span proto, struct onnx_value *ret_value);
 /* `shape` with type 0: `info` as it is, or the name alone when that is empty too. */
 void onnx_value_write(struct protobuf_writer *writer, uint32_t number,
                       const struct model_tensor *tensor, struct protobuf_span info);
+
+/* An element type of brume for one of TensorProto.DataType; 0: there is none. */
+enum tensor_type onnx_type(uint64_t data_type);
 
 /* Bytes of a shape; 0 when a dimension or the type is not known, or on overflow. */
 size_t onnx_shape_size(const struct tensor_shape *shape);

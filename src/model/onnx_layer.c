@@ -107,7 +107,8 @@ static int visit_nested(struct model *model, enum nested_kind kind,
         add_outer_input(model, value.name);
     } else if ((kind == NESTED_GRAPH && field->number == ONNX_GRAPH_INITIALIZER) ||
                (kind == NESTED_ATTRIBUTE && field->number == ONNX_ATTRIBUTE_TENSOR)) {
-        return onnx_weight_read(field->body, &weight, err);
+        int r = onnx_weight_read(field->body, &weight, err);
+        return r == 0 && weight.outside ? onnx_outside_refuse(&weight, err) : r;
     }
     return 0;
 }

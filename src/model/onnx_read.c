@@ -68,7 +68,8 @@ static int visit_initializer(struct model *model, struct protobuf_span body, str
     if (r < 0) {
         return r;
     }
-    r = onnx_tensor_add(model, weight.name, &id, err);
+    r = weight.outside ? onnx_outside_find(model, &weight, err) : 0;
+    r = r < 0 ? r : onnx_tensor_add(model, weight.name, &id, err);
     if (r < 0) {
         return r;
     }
@@ -77,6 +78,7 @@ static int visit_initializer(struct model *model, struct protobuf_span body, str
     model->tensors[id].constant = true;
     detail->tensors[id].initializer = body;
     detail->tensors[id].raw = weight.raw;
+    detail->tensors[id].outside = weight.outside;
     return 0;
 }
 
@@ -273,6 +275,7 @@ void onnx_close(struct model *model)
     if (detail == NULL) {
         return;
     }
+    onnx_outside_close(detail);
     onnx_names_finish(&detail->names);
     free(detail->nodes);
     free(detail->tensors);

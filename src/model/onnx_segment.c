@@ -24,6 +24,16 @@ static bool stays_outside(const struct model_tensor *tensor, struct protobuf_spa
            (unsigned)tensor->shape.type != 0 && tensor->shape.type != TENSOR_I64;
 }
 
+static void write_inside(struct protobuf_writer *writer, const struct onnx_tensor *tensor)
+{
+    if (tensor->outside) {
+        onnx_weight_write(writer, tensor->initializer, tensor->raw, true);
+    } else {
+        protobuf_write_bytes(writer, ONNX_GRAPH_INITIALIZER, tensor->initializer.bytes,
+                             tensor->initializer.size);
+    }
+}
+
 static void write_weights(const struct model *model, const bool *read,
                           struct model_segment *segment, struct protobuf_writer *writer)
 {
@@ -37,12 +47,10 @@ static void write_weights(const struct model *model, const bool *read,
             continue;
         }
         if (!stays_outside(&model->tensors[i], tensor->raw)) {
-            protobuf_write_bytes(writer, ONNX_GRAPH_INITIALIZER, tensor->initializer.bytes,
-                                 tensor->initializer.size);
+            write_inside(writer, tensor);
             continue;
         }
-        onnx_weight_write(writer, tensor->initializer,
-                          (size_t)(tensor->raw.bytes - model->bytes), tensor->raw.size);
+        onnx_weight_write(writer, tensor->initializer, tensor->raw, false);
         segment->weights = memory_grow(segment->weights, n, sizeof(*segment->weights));
         segment->weights[n++] = (struct engine_weight){.name = model->tensors[i].name,
                                                        .shape = model->tensors[i].shape,

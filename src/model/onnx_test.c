@@ -435,6 +435,88 @@ static void refusals_say_what_is_wrong(void **state)
                              "inside with onnx.save(onnx.load(OLD), NEW)");
 }
 
+/* A model whose weight "w" is in `location` beside it, from byte 4 on; returns its path. */
+static char *write_outside(const char *location)
+{
+    add_node("Conv", "x w", "y");
+    size_t weight = protobuf_begin(&graph, ONNX_GRAPH_INITIALIZER);
+    protobuf_write_bytes(&graph, ONNX_TENSOR_DIMS, "\x04\x04\x01\x01", 4);
+    protobuf_write_number(&graph, ONNX_TENSOR_TYPE, 1);
+    protobuf_write_text(&graph, ONNX_TENSOR_NAME, "w");
+    const char *const entries[][2] = {{"location", location}, {"offset", "4"}};
+    for (size_t i = 0; i < 2; i++) {
+        size_t entry = protobuf_begin(&graph, ONNX_TENSOR_EXTERNAL);
+        protobuf_write_text(&graph, ONNX_ENTRY_KEY, entries[i][0]);
+        protobuf_write_text(&graph, ONNX_ENTRY_VALUE, entries[i][1]);
+        protobuf_end(&graph, entry);
+    }
+    protobuf_write_number(&graph, ONNX_TENSOR_LOCATION, 1);
+    protobuf_end(&graph, weight);
+    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4, 8, 8);
+    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4, 8, 8);
+    finish_file();
+
+    char *path = memory_format("%s/outside.onnx", cache);
+    struct error err;
+    assert_int_equal(file_write(path, file.bytes, file.size, &err), 0);
+    return path;
+}
+
+static void write_beside(const char *name, const void *bytes, size_t size)
+{
+    cleanup(memory_free) char *path = memory_format("%s/%s", cache, name);
+    struct error err;
+
+    assert_int_equal(file_write(path, bytes, size, &err), 0);
+}
+
+static void weights_may_lie_in_a_file_beside_the_model(void **state)
+{
+    (void)state;
+    char numbers[69] = "....abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl";
+    cleanup(memory_free) char *path = write_outside("weights.bin");
+    cleanup(model_closep) struct model *model = NULL, *other = NULL, *part = NULL;
+    cleanup(model_segment_destroyp) struct model_segment *segment = NULL;
+    struct error err;
+
+    write_beside("weights.bin", numbers, 68);
+    assert_int_equal(model_open(path, &model, &err), 0);
+    assert_int_equal(model->layers[0].weight_size, 64);
+    assert_int_equal(model_segment(model, 0, 1, &segment, &err), 0);
+    assert_int_equal(segment->image.n_weights, 0);
+    assert_int_equal(model_read("part", segment->image.bytes, segment->image.size, &part, &err),
+                     0);
+    assert_non_null(memmem(segment->image.bytes, segment->image.size, numbers + 4, 64));
+
+    numbers[20] = '!';
+    write_beside("weights.bin", numbers, 68);
+    assert_int_equal(model_open(path, &other, &err), 0);
+    assert_true(model->hash != other->hash);
+}
+
+static void weights_elsewhere_are_refused(void **state)
+{
+    (void)state;
+    static const char *const elsewhere[] = {"",          "/etc/passwd", "../passwd",
+                                            "a/../../b", "a//b",        "a/.."};
+    cleanup(memory_free) char *short_one = write_outside("short.bin");
+    struct model *model = NULL;
+    struct error err;
+
+    write_beside("short.bin", "0123456", 7);
+    assert_int_equal(model_open(short_one, &model, &err), -EBADMSG);
+    assert_non_null(strstr(err.text, "weight 'w' lies behind the end of 'short.bin'"));
+    cleanup(memory_free) char *missing = write_outside("missing.bin");
+    assert_int_equal(model_open(missing, &model, &err), -ENOENT);
+    assert_non_null(strstr(err.text, "missing.bin"));
+    for (size_t i = 0; i < sizeof(elsewhere) / sizeof(*elsewhere); i++) {
+        cleanup(memory_free) char *path = write_outside(elsewhere[i]);
+
+        assert_int_equal(model_open(path, &model, &err), -EINVAL);
+        assert_non_null(strstr(err.text, "which is not below its folder"));
+    }
+}
+
 static void a_file_broken_off_anywhere_is_refused(void **state)
 {
     (void)state;
@@ -476,6 +558,8 @@ int main(void)
         cmocka_unit_test(shapes_are_remembered),
         cmocka_unit_test(a_damaged_memory_of_shapes_is_passed_over),
         cmocka_unit_test(refusals_say_what_is_wrong),
+        cmocka_unit_test(weights_may_lie_in_a_file_beside_the_model),
+        cmocka_unit_test(weights_elsewhere_are_refused),
         cmocka_unit_test(a_file_broken_off_anywhere_is_refused),
     };
     return cmocka_run_group_tests_name("onnx", tests, begin, finish);

@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "base/error.h"
 #include "model/onnx.h"
@@ -12,7 +10,7 @@ static const uint8_t data_types[TENSOR_TYPE_END] = {
     [TENSOR_F16] = 10, [TENSOR_F32] = 1, [TENSOR_F64] = 11, [TENSOR_BOOL] = 9,
 };
 
-static enum tensor_type type_of(uint64_t data_type)
+enum tensor_type onnx_type(uint64_t data_type)
 {
     for (unsigned type = TENSOR_U8; type < TENSOR_TYPE_END; type++) {
         if (data_types[type] == data_type) {
@@ -25,169 +23,6 @@ static enum tensor_type type_of(uint64_t data_type)
 int onnx_broken(struct error *err)
 {
     return error_set(err, -EBADMSG, "the file is broken off or damaged");
-}
-
-/* Bytes of a dense block; a dimension of 0 makes it empty. False: more than memory can hold. */
-static bool block_size(const struct tensor_shape *shape, size_t *ret_size)
-{
-    size_t size = tensor_type_size(shape->type);
-
-    for (uint32_t i = 0; i < shape->rank; i++) {
-        if (__builtin_mul_overflow(size, shape->dims[i], &size)) {
-            return false;
-        }
-    }
-    *ret_size = size;
-    return true;
-}
-
-size_t onnx_shape_size(const struct tensor_shape *shape)
-{
-    size_t size;
-
-    return (unsigned)shape->type != 0 && block_size(shape, &size) ? size : 0;
-}
-
-/* What a TensorProto holds, on the way. */
-struct weight_reading {
-    uint64_t data_type, location;
-    uint64_t rank;
-    bool odd; /* a dimension that is negative or over 32 bits */
-};
-
-static void add_dimension(struct weight_reading *reading, struct onnx_weight *weight,
-                          uint64_t value)
-{
-    reading->odd = reading->odd || value > UINT32_MAX;
-    if (reading->rank < TENSOR_RANK_MAX) {
-        weight->shape.dims[reading->rank] = (uint32_t)value;
-    }
-    reading->rank++;
-}
-
-static int add_dimensions(struct weight_reading *reading, struct onnx_weight *weight,
-                          const struct protobuf_field *field)
-{
-    struct protobuf_reader packed = protobuf_read(field->body);
-    uint64_t value;
-    int r;
-
-    if (field->wire != PROTOBUF_BYTES) {
-        add_dimension(reading, weight, field->value);
-        return 0;
-    }
-    while ((r = protobuf_next_number(&packed, &value)) == 0) {
-        add_dimension(reading, weight, value);
-    }
-    return r < 0 ? r : 0;
-}
-
-static int read_weight_field(struct weight_reading *reading, struct onnx_weight *weight,
-                             const struct protobuf_field *field)
-{
-    switch (field->number) {
-    case ONNX_TENSOR_DIMS:
-        return add_dimensions(reading, weight, field);
-    case ONNX_TENSOR_TYPE:
-        reading->data_type = field->value;
-        return 0;
-    case ONNX_TENSOR_LOCATION:
-        reading->location = field->value;
-        return 0;
-    case ONNX_TENSOR_NAME:
-        weight->name = field->body;
-        return 0;
-    case ONNX_TENSOR_RAW:
-        weight->raw = field->body;
-        return 0;
-    default:
-        return 0;
-    }
-}
-
-static int check_weight(const struct weight_reading *reading, struct onnx_weight *weight,
-                        struct error *err)
-{
-    const struct protobuf_span name = weight->name;
-
-    if (reading->location != 0) {
-        return error_set(err, -ENOTSUP,
-                         "weight '%.*s' lies in a file of its own; put it inside with "
-                         "onnx.save(onnx.load(OLD), NEW)",
-                         ONNX_SHOWN(name));
-    }
-    weight->shape.rank = reading->rank <= TENSOR_RANK_MAX ? (uint32_t)reading->rank : 0;
-    weight->shape.type = type_of(reading->data_type);
-    if (reading->odd || !block_size(&weight->shape, &weight->size)) {
-        return error_set(err, -EBADMSG, "weight '%.*s' has an impossible shape",
-                         ONNX_SHOWN(name));
-    }
-    if (reading->rank > TENSOR_RANK_MAX || (unsigned)weight->shape.type == 0) {
-        weight->shape = (struct tensor_shape){0};
-        weight->size = weight->raw.size;
-    }
-    if (weight->raw.size > 0 && weight->raw.size != weight->size) {
-        return error_set(err, -EBADMSG,
-                         "weight '%.*s' has %zu bytes where its shape asks for %zu",
-                         ONNX_SHOWN(name), weight->raw.size, weight->size);
-    }
-    return 0;
-}
-
-int onnx_weight_read(struct protobuf_span proto, struct onnx_weight *ret_weight,
-                     struct error *err)
-{
-    struct protobuf_reader reader = protobuf_read(proto);
-    struct weight_reading reading = {0};
-    struct onnx_weight weight = {0};
-    struct protobuf_field field;
-    int r;
-
-    while ((r = protobuf_next(&reader, &field)) == 0) {
-        if (read_weight_field(&reading, &weight, &field) < 0) {
-            return onnx_broken(err);
-        }
-    }
-    if (r < 0 || !protobuf_is_text(weight.name)) {
-        return onnx_broken(err);
-    }
-    r = check_weight(&reading, &weight, err);
-    if (r == 0) {
-        *ret_weight = weight;
-    }
-    return r;
-}
-
-static void write_entry(struct protobuf_writer *writer, const char *key, const char *value)
-{
-    size_t begun = protobuf_begin(writer, ONNX_TENSOR_EXTERNAL);
-
-    protobuf_write_text(writer, ONNX_ENTRY_KEY, key);
-    protobuf_write_text(writer, ONNX_ENTRY_VALUE, value);
-    protobuf_end(writer, begun);
-}
-
-void onnx_weight_write(struct protobuf_writer *writer, struct protobuf_span proto,
-                       size_t offset, size_t size)
-{
-    struct protobuf_reader reader = protobuf_read(proto);
-    size_t begun = protobuf_begin(writer, ONNX_GRAPH_INITIALIZER);
-    struct protobuf_field field;
-    char text[24];
-
-    while (protobuf_next(&reader, &field) == 0) {
-        if (field.number == ONNX_TENSOR_DIMS || field.number == ONNX_TENSOR_TYPE ||
-            field.number == ONNX_TENSOR_NAME) {
-            protobuf_write_raw(writer, field.all);
-        }
-    }
-    write_entry(writer, "location", "weights");
-    snprintf(text, sizeof(text), "%zu", offset);
-    write_entry(writer, "offset", text);
-    snprintf(text, sizeof(text), "%zu", size);
-    write_entry(writer, "length", text);
-    protobuf_write_number(writer, ONNX_TENSOR_LOCATION, 1);
-    protobuf_end(writer, begun);
 }
 
 static int read_dimension(struct protobuf_span proto, uint32_t *ret_value,
@@ -237,7 +72,7 @@ static int read_tensor_type(struct protobuf_span proto, struct onnx_value *value
 
     while ((r = protobuf_next(&reader, &field)) == 0) {
         if (field.number == ONNX_TYPE_TENSOR_ELEMENT) {
-            value->shape.type = type_of(field.value);
+            value->shape.type = onnx_type(field.value);
         } else if (field.number == ONNX_TYPE_TENSOR_SHAPE &&
                    read_shape(field.body, value, &rank) < 0) {
             return -EBADMSG;
