@@ -217,8 +217,8 @@ static int check_cuts(const struct model *model, size_t from, size_t to, struct 
     return 0;
 }
 
-int model_segment(const struct model *model, size_t from, size_t to,
-                  struct model_segment **ret_segment, struct error *err)
+static int make_segment(const struct model *model, size_t from, size_t to, bool complete,
+                        struct model_segment **ret_segment, struct error *err)
 {
     cleanup(model_segment_destroyp) struct model_segment *segment = NULL;
     cleanup(model_part_finish) struct model_part part = {0};
@@ -233,6 +233,7 @@ int model_segment(const struct model *model, size_t from, size_t to,
                          model->path, from, to);
     }
     segment = memory_new(1, sizeof(*segment));
+    segment->complete = complete;
     r = model->reader->segment(model, &part, segment, err);
     if (r < 0) {
         return r;
@@ -243,6 +244,18 @@ int model_segment(const struct model *model, size_t from, size_t to,
     segment->outputs = STEAL(part.outputs);
     *ret_segment = STEAL(segment);
     return 0;
+}
+
+int model_segment(const struct model *model, size_t from, size_t to,
+                  struct model_segment **ret_segment, struct error *err)
+{
+    return make_segment(model, from, to, false, ret_segment, err);
+}
+
+int model_segment_complete(const struct model *model, size_t from, size_t to,
+                           struct model_segment **ret_segment, struct error *err)
+{
+    return make_segment(model, from, to, true, ret_segment, err);
 }
 
 void model_segment_destroy(struct model_segment *segment)

@@ -119,13 +119,17 @@ struct model_segment {
     void *memory;
     size_t memory_size;
     struct engine_weight *weights;
-    bool mapped; /* memory is unmapped, not freed */
+    bool mapped;   /* memory is unmapped, not freed */
+    bool complete; /* asked for: no weights outside the bytes */
 };
 
 /* Both cuts must be legal and from < to (-EINVAL). The model must stay open as long as the
  * segment. */
 int model_segment(const struct model *model, size_t from, size_t to,
                   struct model_segment **ret_segment, struct error *err);
+/* The same with all weights inside the image's bytes: a file that stands for itself. */
+int model_segment_complete(const struct model *model, size_t from, size_t to,
+                           struct model_segment **ret_segment, struct error *err);
 void model_segment_destroy(struct model_segment *segment);
 void model_segment_destroyp(struct model_segment **segment);
 

@@ -46,7 +46,7 @@ static void write_weights(const struct model *model, const bool *read,
         if (!read[i] || tensor->initializer.size == 0) {
             continue;
         }
-        if (!stays_outside(&model->tensors[i], tensor->raw)) {
+        if (segment->complete || !stays_outside(&model->tensors[i], tensor->raw)) {
             write_inside(writer, tensor);
             continue;
         }

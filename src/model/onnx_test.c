@@ -242,6 +242,11 @@ static void big_weights_stay_in_the_file(void **state)
     cleanup(model_segment_destroyp) struct model_segment *segment = NULL;
     struct error err;
 
+    cleanup(model_segment_destroyp) struct model_segment *complete = NULL;
+    assert_int_equal(model_segment_complete(model, 0, 3, &complete, &err), 0);
+    assert_int_equal(complete->image.n_weights, 0);
+    assert_true(complete->image.size > 1024);
+
     assert_int_equal(model_segment(model, 0, 3, &segment, &err), 0);
     assert_int_equal(segment->image.n_weights, 1);
     const struct engine_weight *weight = &segment->image.weights[0];
