@@ -1,5 +1,4 @@
-/* Small ONNX files written by hand. A graph is put together field by field, in the order of the
- * calls, as exporters do. */
+/* Small ONNX files, put together field by field. */
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
@@ -12,6 +11,7 @@
 #include "base/memory.h"
 #include "base/test.h"
 #include "model/onnx.h"
+#include "model/onnx_sample.h"
 
 static int remove_entry(const char *path, const struct stat *status, int kind,
                         struct FTW *place)
@@ -32,103 +32,14 @@ static int begin(void **state)
     return mkdtemp(cache) == NULL || setenv("BRUME_CACHE", cache, 1) != 0;
 }
 
-static struct protobuf_writer graph;
-
-static void add_node(const char *kind, const char *inputs, const char *output)
-{
-    cleanup(memory_free) char *copy = memory_text(inputs);
-    size_t node = protobuf_begin(&graph, ONNX_GRAPH_NODE);
-    char *rest = NULL;
-
-    for (char *name = strtok_r(copy, " ", &rest); name != NULL;
-         name = strtok_r(NULL, " ", &rest)) {
-        protobuf_write_text(&graph, ONNX_NODE_INPUT, name);
-    }
-    protobuf_write_text(&graph, ONNX_NODE_OUTPUT, output);
-    protobuf_write_text(&graph, ONNX_NODE_OP_TYPE, kind);
-    protobuf_end(&graph, node);
-}
-
-/* A node whose attribute is a graph with one node, which reads `inner`. */
-static void add_branch(const char *input, const char *inner, const char *output)
-{
-    size_t node = protobuf_begin(&graph, ONNX_GRAPH_NODE);
-
-    protobuf_write_text(&graph, ONNX_NODE_INPUT, input);
-    protobuf_write_text(&graph, ONNX_NODE_OUTPUT, output);
-    protobuf_write_text(&graph, ONNX_NODE_OP_TYPE, "If");
-    size_t attribute = protobuf_begin(&graph, ONNX_NODE_ATTRIBUTE);
-    size_t branch = protobuf_begin(&graph, ONNX_ATTRIBUTE_GRAPH);
-    add_node("Relu", inner, "inside");
-    protobuf_end(&graph, branch);
-    protobuf_end(&graph, attribute);
-    protobuf_end(&graph, node);
-}
-
-/* A float32 tensor; a dimension of 0 is written by the name "N". */
-static void add_value(uint32_t number, const char *name, size_t rank, const uint32_t *dims)
-{
-    size_t value = protobuf_begin(&graph, number);
-
-    protobuf_write_text(&graph, ONNX_VALUE_NAME, name);
-    size_t type = protobuf_begin(&graph, ONNX_VALUE_TYPE);
-    size_t tensor = protobuf_begin(&graph, ONNX_TYPE_TENSOR);
-    protobuf_write_number(&graph, ONNX_TYPE_TENSOR_ELEMENT, 1);
-    size_t shape = protobuf_begin(&graph, ONNX_TYPE_TENSOR_SHAPE);
-    for (size_t i = 0; i < rank; i++) {
-        size_t dimension = protobuf_begin(&graph, ONNX_SHAPE_DIMENSION);
-        if (dims[i] > 0) {
-            protobuf_write_number(&graph, ONNX_DIMENSION_VALUE, dims[i]);
-        } else {
-            protobuf_write_text(&graph, ONNX_DIMENSION_NAME, "N");
-        }
-        protobuf_end(&graph, dimension);
-    }
-    protobuf_end(&graph, shape);
-    protobuf_end(&graph, tensor);
-    protobuf_end(&graph, type);
-    protobuf_end(&graph, value);
-}
-
-#define ADD_VALUE(number, name, ...)                                              \
-    add_value(number, name, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), \
-              (uint32_t[]){__VA_ARGS__})
-
-/* float32[n, 4, 1, 1] as raw data; `size` bytes, whatever the shape says. */
-static void add_weight(const char *name, uint32_t n, size_t size)
-{
-    cleanup(memory_free) void *zeros = memory_new(size, 1);
-    size_t weight = protobuf_begin(&graph, ONNX_GRAPH_INITIALIZER);
-
-    protobuf_write_number(&graph, ONNX_TENSOR_DIMS, n);
-    protobuf_write_bytes(&graph, ONNX_TENSOR_DIMS, "\x04\x01\x01", 3);
-    protobuf_write_number(&graph, ONNX_TENSOR_TYPE, 1);
-    protobuf_write_text(&graph, ONNX_TENSOR_NAME, name);
-    protobuf_write_bytes(&graph, ONNX_TENSOR_RAW, zeros, size);
-    protobuf_end(&graph, weight);
-}
-
-static struct protobuf_writer file;
-
-/* Makes a file of the graph and empties it. */
-static void finish_file(void)
-{
-    file.size = 0;
-    protobuf_write_number(&file, ONNX_MODEL_IR_VERSION, 3);
-    size_t opset = protobuf_begin(&file, ONNX_MODEL_OPSET);
-    protobuf_write_number(&file, ONNX_OPSET_VERSION, 11);
-    protobuf_end(&file, opset);
-    protobuf_write_bytes(&file, ONNX_MODEL_GRAPH, graph.bytes, graph.size);
-    assert_false(file.failed || graph.failed);
-    graph.size = 0;
-}
+static struct protobuf_span file;
 
 static struct model *open_file(void)
 {
     struct model *model = NULL;
     struct error err;
 
-    finish_file();
+    file = sample_file();
     if (model_read("test.onnx", file.bytes, file.size, &model, &err) < 0) {
         fail_msg("%s", err.text);
     }
@@ -140,7 +51,7 @@ static void assert_refused(int code, const char *text)
     struct model *model = NULL;
     struct error err;
 
-    finish_file();
+    file = sample_file();
     assert_int_equal(model_read("test.onnx", file.bytes, file.size, &model, &err), code);
     assert_string_equal(err.text, text);
 }
@@ -148,15 +59,15 @@ static void assert_refused(int code, const char *text)
 /* x -> Conv(big) -> c -> Relu -> r -> Conv(small) -> y */
 static void add_chain(void)
 {
-    add_node("Conv", "x big", "c");
-    add_node("Relu", "c", "r");
-    add_node("Conv", "r small", "y");
-    add_weight("big", 64, 1024);
-    add_weight("small", 4, 64);
-    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 0, 4, 8, 8);
-    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "c", 0, 64, 8, 8);
-    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "r", 0, 64, 8, 8);
-    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 0, 4, 8, 8);
+    sample_node("Conv", "x big", "c", NULL);
+    sample_node("Relu", "c", "r", NULL);
+    sample_node("Conv", "r small", "y", NULL);
+    sample_weight("big", 64, 1024);
+    sample_weight("small", 4, 64);
+    SAMPLE_VALUE(ONNX_GRAPH_INPUT, "x", 0, 4, 8, 8);
+    SAMPLE_VALUE(ONNX_GRAPH_VALUE_INFO, "c", 0, 64, 8, 8);
+    SAMPLE_VALUE(ONNX_GRAPH_VALUE_INFO, "r", 0, 64, 8, 8);
+    SAMPLE_VALUE(ONNX_GRAPH_OUTPUT, "y", 0, 4, 8, 8);
 }
 
 static void layers_have_names_kinds_shapes_and_costs(void **state)
@@ -195,13 +106,13 @@ static void an_open_batch_is_one(void **state)
 static void other_open_dimensions_forbid_cuts(void **state)
 {
     (void)state;
-    add_node("Relu", "x", "c");
-    add_node("Relu", "c", "r");
-    add_node("Relu", "r", "y");
-    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 0);
-    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "c", 1, 0);
-    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "r", 1, 4);
-    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4);
+    sample_node("Relu", "x", "c", NULL);
+    sample_node("Relu", "c", "r", NULL);
+    sample_node("Relu", "r", "y", NULL);
+    SAMPLE_VALUE(ONNX_GRAPH_INPUT, "x", 1, 0);
+    SAMPLE_VALUE(ONNX_GRAPH_VALUE_INFO, "c", 1, 0);
+    SAMPLE_VALUE(ONNX_GRAPH_VALUE_INFO, "r", 1, 4);
+    SAMPLE_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4);
     cleanup(model_closep) struct model *model = open_file();
 
     assert_true(model->legal[0]);
@@ -261,7 +172,7 @@ static void weights_listed_as_inputs_stay_weights(void **state)
 {
     (void)state;
     add_chain();
-    ADD_VALUE(ONNX_GRAPH_INPUT, "big", 64, 4, 1, 1);
+    SAMPLE_VALUE(ONNX_GRAPH_INPUT, "big", 64, 4, 1, 1);
     cleanup(model_closep) struct model *model = open_file();
 
     assert_int_equal(model->n_inputs, 1);
@@ -271,13 +182,13 @@ static void weights_listed_as_inputs_stay_weights(void **state)
 static void what_is_made_of_weights_goes_along(void **state)
 {
     (void)state;
-    add_node("Neg", "small", "k");
-    add_node("Relu", "x", "c");
-    add_node("Conv", "c k", "y");
-    add_weight("small", 4, 64);
-    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4, 8, 8);
-    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "c", 1, 4, 8, 8);
-    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4, 8, 8);
+    sample_node("Neg", "small", "k", NULL);
+    sample_node("Relu", "x", "c", NULL);
+    sample_node("Conv", "c k", "y", NULL);
+    sample_weight("small", 4, 64);
+    SAMPLE_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4, 8, 8);
+    SAMPLE_VALUE(ONNX_GRAPH_VALUE_INFO, "c", 1, 4, 8, 8);
+    SAMPLE_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4, 8, 8);
     cleanup(model_closep) struct model *model = open_file();
     cleanup(model_segment_destroyp) struct model_segment *segment = NULL;
     cleanup(model_closep) struct model *part = NULL;
@@ -296,13 +207,13 @@ static void what_is_made_of_weights_goes_along(void **state)
 static void a_subgraph_reads_from_around_it(void **state)
 {
     (void)state;
-    add_node("Relu", "x", "a");
-    add_node("Relu", "x", "b");
-    add_branch("a", "b", "y");
-    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4);
-    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "a", 1, 4);
-    ADD_VALUE(ONNX_GRAPH_VALUE_INFO, "b", 1, 4);
-    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4);
+    sample_node("Relu", "x", "a", NULL);
+    sample_node("Relu", "x", "b", NULL);
+    sample_branch("a", "b", "y");
+    SAMPLE_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4);
+    SAMPLE_VALUE(ONNX_GRAPH_VALUE_INFO, "a", 1, 4);
+    SAMPLE_VALUE(ONNX_GRAPH_VALUE_INFO, "b", 1, 4);
+    SAMPLE_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4);
     cleanup(model_closep) struct model *model = open_file();
     cleanup(memory_free) int *live = NULL;
 
@@ -316,18 +227,18 @@ static void quantized_layers_stay_whole(void **state)
     (void)state;
     static const char *const made[] = {"q", "d", "c", "r", "e"};
 
-    add_node("QuantizeLinear", "x small", "q");
-    add_node("DequantizeLinear", "q small", "d");
-    add_node("Conv", "d small", "c");
-    add_node("Relu", "c", "r");
-    add_node("QuantizeLinear", "r small", "e");
-    add_node("DequantizeLinear", "e small", "y");
-    add_weight("small", 4, 64);
-    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4, 8, 8);
+    sample_node("QuantizeLinear", "x small", "q", NULL);
+    sample_node("DequantizeLinear", "q small", "d", NULL);
+    sample_node("Conv", "d small", "c", NULL);
+    sample_node("Relu", "c", "r", NULL);
+    sample_node("QuantizeLinear", "r small", "e", NULL);
+    sample_node("DequantizeLinear", "e small", "y", NULL);
+    sample_weight("small", 4, 64);
+    SAMPLE_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4, 8, 8);
     for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++) {
-        ADD_VALUE(ONNX_GRAPH_VALUE_INFO, made[i], 1, 4, 8, 8);
+        SAMPLE_VALUE(ONNX_GRAPH_VALUE_INFO, made[i], 1, 4, 8, 8);
     }
-    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4, 8, 8);
+    SAMPLE_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4, 8, 8);
     cleanup(model_closep) struct model *model = open_file();
     char text[8] = {0};
 
@@ -340,10 +251,10 @@ static void quantized_layers_stay_whole(void **state)
 /* x -> Relu -> c -> Relu -> y, where the file does not say what c looks like. */
 static struct model *open_vague(void)
 {
-    add_node("Relu", "x", "c");
-    add_node("Relu", "c", "y");
-    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 0);
-    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4);
+    sample_node("Relu", "x", "c", NULL);
+    sample_node("Relu", "c", "y", NULL);
+    SAMPLE_VALUE(ONNX_GRAPH_INPUT, "x", 1, 0);
+    SAMPLE_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4);
     return open_file();
 }
 
@@ -410,32 +321,32 @@ static void refusals_say_what_is_wrong(void **state)
 {
     (void)state;
     add_chain();
-    add_weight("odd", 4, 60);
+    sample_weight("odd", 4, 60);
     assert_refused(-EBADMSG,
                    "test.onnx: weight 'odd' has 60 bytes where its shape asks for 64");
     add_chain();
-    add_node("Relu", "later", "z");
+    sample_node("Relu", "later", "z", NULL);
     assert_refused(-EBADMSG,
                    "test.onnx: layer 'Relu_3' reads 'later', which nothing before it makes");
     add_chain();
-    add_node("Relu", "z", "z");
+    sample_node("Relu", "z", "z", NULL);
     assert_refused(-EBADMSG,
                    "test.onnx: layer 'Relu_3' reads 'z', which nothing before it makes");
     add_chain();
-    add_node("Relu", "c", "r");
+    sample_node("Relu", "c", "r", NULL);
     assert_refused(-EBADMSG, "test.onnx: tensor 'r' is made twice");
     add_chain();
-    ADD_VALUE(ONNX_GRAPH_OUTPUT, "z", 1);
+    SAMPLE_VALUE(ONNX_GRAPH_OUTPUT, "z", 1);
     assert_refused(-EBADMSG, "test.onnx: output 'z' is made by no layer");
     add_chain();
-    protobuf_write_text(&graph, ONNX_GRAPH_SPARSE, "");
+    protobuf_write_text(sample_graph(), ONNX_GRAPH_SPARSE, "");
     assert_refused(-ENOTSUP,
                    "test.onnx: the model has sparse weights; save it with dense ones");
     add_chain();
-    size_t weight = protobuf_begin(&graph, ONNX_GRAPH_INITIALIZER);
-    protobuf_write_text(&graph, ONNX_TENSOR_NAME, "far");
-    protobuf_write_number(&graph, ONNX_TENSOR_LOCATION, 1);
-    protobuf_end(&graph, weight);
+    size_t weight = protobuf_begin(sample_graph(), ONNX_GRAPH_INITIALIZER);
+    protobuf_write_text(sample_graph(), ONNX_TENSOR_NAME, "far");
+    protobuf_write_number(sample_graph(), ONNX_TENSOR_LOCATION, 1);
+    protobuf_end(sample_graph(), weight);
     assert_refused(-ENOTSUP, "test.onnx: weight 'far' lies in a file of its own; put it "
                              "inside with onnx.save(onnx.load(OLD), NEW)");
 }
@@ -443,23 +354,23 @@ static void refusals_say_what_is_wrong(void **state)
 /* A model whose weight "w" is in `location` beside it, from byte 4 on; returns its path. */
 static char *write_outside(const char *location)
 {
-    add_node("Conv", "x w", "y");
-    size_t weight = protobuf_begin(&graph, ONNX_GRAPH_INITIALIZER);
-    protobuf_write_bytes(&graph, ONNX_TENSOR_DIMS, "\x04\x04\x01\x01", 4);
-    protobuf_write_number(&graph, ONNX_TENSOR_TYPE, 1);
-    protobuf_write_text(&graph, ONNX_TENSOR_NAME, "w");
+    sample_node("Conv", "x w", "y", NULL);
+    size_t weight = protobuf_begin(sample_graph(), ONNX_GRAPH_INITIALIZER);
+    protobuf_write_bytes(sample_graph(), ONNX_TENSOR_DIMS, "\x04\x04\x01\x01", 4);
+    protobuf_write_number(sample_graph(), ONNX_TENSOR_TYPE, 1);
+    protobuf_write_text(sample_graph(), ONNX_TENSOR_NAME, "w");
     const char *const entries[][2] = {{"location", location}, {"offset", "4"}};
     for (size_t i = 0; i < 2; i++) {
-        size_t entry = protobuf_begin(&graph, ONNX_TENSOR_EXTERNAL);
-        protobuf_write_text(&graph, ONNX_ENTRY_KEY, entries[i][0]);
-        protobuf_write_text(&graph, ONNX_ENTRY_VALUE, entries[i][1]);
-        protobuf_end(&graph, entry);
+        size_t entry = protobuf_begin(sample_graph(), ONNX_TENSOR_EXTERNAL);
+        protobuf_write_text(sample_graph(), ONNX_ENTRY_KEY, entries[i][0]);
+        protobuf_write_text(sample_graph(), ONNX_ENTRY_VALUE, entries[i][1]);
+        protobuf_end(sample_graph(), entry);
     }
-    protobuf_write_number(&graph, ONNX_TENSOR_LOCATION, 1);
-    protobuf_end(&graph, weight);
-    ADD_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4, 8, 8);
-    ADD_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4, 8, 8);
-    finish_file();
+    protobuf_write_number(sample_graph(), ONNX_TENSOR_LOCATION, 1);
+    protobuf_end(sample_graph(), weight);
+    SAMPLE_VALUE(ONNX_GRAPH_INPUT, "x", 1, 4, 8, 8);
+    SAMPLE_VALUE(ONNX_GRAPH_OUTPUT, "y", 1, 4, 8, 8);
+    file = sample_file();
 
     char *path = memory_format("%s/outside.onnx", cache);
     struct error err;
@@ -526,7 +437,7 @@ static void a_file_broken_off_anywhere_is_refused(void **state)
 {
     (void)state;
     add_chain();
-    finish_file();
+    file = sample_file();
     for (size_t n = 0; n < file.size; n++) {
         cleanup(memory_free) uint8_t *part = memory_new(n, 1);
         struct model *model = NULL;
@@ -542,8 +453,7 @@ static int finish(void **state)
 {
     (void)state;
     nftw(cache, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    protobuf_writer_finish(&graph);
-    protobuf_writer_finish(&file);
+    sample_finish();
     return 0;
 }
 
