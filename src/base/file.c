@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,4 +183,22 @@ char *file_absolute(const char *path)
         return memory_text(here == NULL ? "/" : here);
     }
     return memory_format("%s/%s", here == NULL || here[1] == '\0' ? "" : here, path);
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+int file_remove_folder(const char *path, struct error *err)
+{
+    int code = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+
+    if (code < 0) {
+        code = errno == ENOENT ? 0 : errno;
+    }
+    return code == 0 ? 0 : error_set(err, -code, "cannot remove %s: %s", path, strerror(code));
 }

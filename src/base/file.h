@@ -24,6 +24,8 @@ void file_unmap(void *bytes, size_t size); /* accepts NULL */
 /* Writes beside it and renames, so that a reader never sees half a file. */
 int file_write(const char *path, const void *bytes, size_t size, struct error *err);
 int file_make_folder(const char *path, struct error *err); /* and its parents */
+/* With all that is in it; links are removed, not followed. One that is not there is removed. */
+int file_remove_folder(const char *path, struct error *err);
 
 /* The user's cache for brume: $BRUME_CACHE, or $XDG_CACHE_HOME/brume, or ~/.cache/brume;
  * without a home /var/cache/brume. */

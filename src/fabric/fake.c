@@ -156,6 +156,12 @@ static const char *fake_note(struct fabric *fabric)
     return "nothing runs on these devices";
 }
 
+static const char *fake_folder(struct fabric *fabric)
+{
+    (void)fabric;
+    return NULL;
+}
+
 static void release_end(struct fake_end *end)
 {
     memory_free(&end->stage);
@@ -242,6 +248,7 @@ static const struct fabric_ops fake_ops = {
     .name = "fake",
     .devices = fake_devices,
     .controller_address = fake_controller_address,
+    .folder = fake_folder,
     .note = fake_note,
     .start = fake_start,
     .stop = fake_stop,

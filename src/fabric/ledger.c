@@ -22,7 +22,7 @@
 #define LINE_MAX_SIZE 512
 
 static const char *const kinds[] = {"controller", "keeper", "process",
-                                    "group",      "link",   "namespace"};
+                                    "group",      "link",   "namespace", "folder"};
 
 struct entry {
     enum ledger_kind kind;
@@ -192,6 +192,8 @@ static int undo_entry(const struct entry *entry, struct error *err)
         return network_remove_link(entry->name, err);
     case LEDGER_NAMESPACE:
         return network_remove_namespace(entry->name, err);
+    case LEDGER_FOLDER:
+        return file_remove_folder(entry->name, err);
     case LEDGER_CONTROLLER:
     case LEDGER_KEEPER:
         break;
@@ -209,9 +211,9 @@ int ledger_undo(const char *path, struct error *err)
     if (file == NULL) {
         return 0;
     }
-    /* First processes, then groups, links and namespaces: nothing is removed under the feet of
+    /* First processes, then groups, links, namespaces and folders: nothing is removed under the feet of
      * something that lives. */
-    for (unsigned kind = LEDGER_PROCESS; kind <= LEDGER_NAMESPACE; kind++) {
+    for (unsigned kind = LEDGER_PROCESS; kind <= LEDGER_FOLDER; kind++) {
         rewind(file);
         while (fgets(line, sizeof(line), file) != NULL) {
             if (read_entry(line, &entry) && entry.kind == kind) {

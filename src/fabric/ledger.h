@@ -10,6 +10,7 @@
  *     group /sys/fs/cgroup/cpu/brume-1a2b3c
  *     link br1a2b3c
  *     namespace brume-1a2b3c-1
+ *     folder /tmp/brume-1a2b3c
  *
  * Happy path: ledger_open, ledger_write before each thing, ledger_undo at the end.
  * Failure modes: a thing in the ledger that is not there any more counts as removed, so undoing
@@ -31,6 +32,7 @@ enum ledger_kind {
     LEDGER_GROUP,
     LEDGER_LINK,
     LEDGER_NAMESPACE,
+    LEDGER_FOLDER,
 };
 
 struct ledger {

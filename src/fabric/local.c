@@ -250,6 +250,11 @@ static const char *local_controller_address(struct fabric *fabric)
     return local->emulated ? local->emulation.network.controller : "127.0.0.1";
 }
 
+static const char *local_folder(struct fabric *fabric)
+{
+    return local_of(fabric)->folder;
+}
+
 static const char *local_note(struct fabric *fabric)
 {
     return local_of(fabric)->note;
@@ -274,6 +279,7 @@ const struct fabric_ops local_ops = {
     .name = "local",
     .devices = local_devices,
     .controller_address = local_controller_address,
+    .folder = local_folder,
     .note = local_note,
     .start = local_start,
     .stop = local_stop,

@@ -40,6 +40,7 @@ struct local {
     struct later *later;
     char *program; /* brume-stage */
     char *note;
+    char *folder; /* of the run */
     bool emulated;
     size_t n_devices;
     struct fabric_device *devices;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -58,6 +59,7 @@ static void add_note(struct local *local, char *note)
     if (both != note) {
         memory_free(&note);
         memory_free(&local->note);
+    memory_free(&local->folder);
     }
     local->note = both;
 }
@@ -119,6 +121,20 @@ static void guard_stop(struct local *local)
     }
 }
 
+static int make_folder(struct local *local, struct error *err)
+{
+    const char *parent = getenv("TMPDIR");
+
+    local->folder = memory_format("%s/brume-%s", parent != NULL ? parent : "/tmp",
+                                  local->ledger.run);
+    if (ledger_write(&local->ledger, LEDGER_FOLDER, local->folder, err) < 0) {
+        return err->code;
+    }
+    return mkdir(local->folder, 0700) == 0
+               ? 0
+               : error_set(err, -errno, "%s: %s", local->folder, strerror(errno));
+}
+
 /* Begins a ledger under the lock, so that nobody takes it for a dead run's before the
  * controller's line is in it. */
 static int begin(struct local *local, struct error *err)
@@ -128,7 +144,8 @@ static int begin(struct local *local, struct error *err)
     if (ledger_lock(&lock, err) < 0 || ledger_open(&local->ledger, err) < 0) {
         return err->code;
     }
-    return guard_start(local, err);
+    int r = guard_start(local, err);
+    return r < 0 ? r : make_folder(local, err);
 }
 
 static void end(struct local *local)
