@@ -1,0 +1,207 @@
+#include "controller/control.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/hello.h"
+#include "net/link.h"
+
+struct guest {
+    struct guest *next;
+    struct control *control;
+    char *stage;
+    char token[CONTROL_TOKEN_SIZE];
+    struct link *link;
+};
+
+struct control {
+    const struct control_events *events;
+    void *owner;
+    struct listener *listener;
+    char address[128];
+    struct guest *guests;
+};
+
+void control_token(char ret_token[CONTROL_TOKEN_SIZE])
+{
+    unsigned char bytes[(CONTROL_TOKEN_SIZE - 1) / 2];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
+        abort();
+    }
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        snprintf(ret_token + 2 * i, 3, "%02x", bytes[i]);
+    }
+}
+
+static struct guest *find(const struct control *control, const char *stage)
+{
+    struct guest *guest = control->guests;
+
+    while (guest != NULL && strcmp(guest->stage, stage) != 0) {
+        guest = guest->next;
+    }
+    return guest;
+}
+
+static void guest_came(void *owner, struct link *link, const struct message *message,
+                       void *payload)
+{
+    struct guest *guest = owner;
+    struct control *control = guest->control;
+
+    (void)link;
+    cleanup(json_decrefp) json_t *json =
+        payload == NULL || message->kind != MESSAGE_CONTROL
+            ? NULL
+            : json_loadb(payload, message->size, JSON_REJECT_DUPLICATES, NULL);
+    free(payload);
+    if (json == NULL) {
+        log_event(LOG_WARN, "controller.unreadable", "stage=%s", guest->stage);
+        return;
+    }
+    control->events->said(control->owner, guest->stage, json);
+}
+
+static void guest_closed(void *owner, struct link *link, const char *why)
+{
+    struct guest *guest = owner;
+    char quoted[200];
+
+    (void)link;
+    guest->link = NULL;
+    log_event(LOG_INFO, "controller.link-lost", "stage=%s why=%s", guest->stage,
+              log_quote(why, quoted, sizeof(quoted)));
+    guest->control->events->lost(guest->control->owner, guest->stage);
+}
+
+static void nothing_opened(void *owner, struct link *link)
+{
+    (void)owner;
+    (void)link;
+}
+
+static void stranger_closed(void *owner, struct link *link, const char *why)
+{
+    (void)owner;
+    (void)link;
+    (void)why;
+}
+
+static const struct link_events guest_events = {nothing_opened, guest_came, guest_closed};
+
+static void stranger_came(void *owner, struct link *link, const struct message *message,
+                          void *payload)
+{
+    struct control *control = owner;
+    struct hello hello = {0};
+    struct guest *guest = NULL;
+    struct error err;
+
+    if (message->kind == MESSAGE_HELLO &&
+        hello_from_text(payload, message->size, &hello, &err) == 0) {
+        guest = find(control, hello.from);
+    }
+    free(payload);
+    if (guest == NULL || !hello_token_equal(hello.token, guest->token)) {
+        log_event(LOG_WARN, "controller.stranger", "address=%s", link_peer(link));
+        hello_finish(&hello);
+        link_close(link);
+        return;
+    }
+    hello_finish(&hello);
+    link_close(guest->link);
+    guest->link = link;
+    link_trust(link);
+    link_adopt(link, &guest_events, guest);
+    control->events->hello(control->owner, guest->stage);
+}
+
+static const struct link_events stranger_events = {nothing_opened, stranger_came,
+                                                   stranger_closed};
+
+int control_create(uv_loop_t *loop, const char *host, const struct control_events *events,
+                   void *owner, struct control **ret_control, struct error *err)
+{
+    struct control *control = memory_new(1, sizeof(*control));
+    char address[96];
+
+    control->events = events;
+    control->owner = owner;
+    snprintf(address, sizeof(address), "%s:0", host);
+    int r = listener_open(loop, address, &stranger_events, control, &control->listener, err);
+    if (r < 0) {
+        free(control);
+        return r;
+    }
+    snprintf(control->address, sizeof(control->address), "%s:%u", host,
+             listener_port(control->listener));
+    *ret_control = control;
+    return 0;
+}
+
+const char *control_address(const struct control *control)
+{
+    return control->address;
+}
+
+const char *control_expect(struct control *control, const char *stage)
+{
+    struct guest *guest = find(control, stage);
+
+    if (guest == NULL) {
+        guest = memory_new(1, sizeof(*guest));
+        guest->next = control->guests;
+        guest->control = control;
+        guest->stage = memory_text(stage);
+        control->guests = guest;
+    }
+    link_close(STEAL(guest->link));
+    control_token(guest->token);
+    return guest->token;
+}
+
+void control_send(struct control *control, const char *stage, json_t *message)
+{
+    struct guest *guest = find(control, stage);
+    char *text = json_dumps(message, JSON_COMPACT);
+
+    json_decref(message);
+    if (guest != NULL && guest->link != NULL && text != NULL) {
+        link_send_text(guest->link, MESSAGE_CONTROL, text);
+    }
+    free(text);
+}
+
+void control_forget(struct control *control, const char *stage)
+{
+    struct guest **place = &control->guests;
+
+    while (*place != NULL && strcmp((*place)->stage, stage) != 0) {
+        place = &(*place)->next;
+    }
+    if (*place != NULL) {
+        struct guest *guest = *place;
+        *place = guest->next;
+        link_close(guest->link);
+        free(guest->stage);
+        free(guest);
+    }
+}
+
+void control_destroy(struct control *control)
+{
+    if (control == NULL) {
+        return;
+    }
+    while (control->guests != NULL) {
+        control_forget(control, control->guests->stage);
+    }
+    listener_close(control->listener);
+    free(control);
+}

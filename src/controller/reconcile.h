@@ -1,0 +1,69 @@
+/* What is wanted against what was seen, and what to do about it. Pure: the run's shell tells it
+ * what it sees and carries out what it says.
+ *
+ * A wanted stage goes ABSENT -> STARTING -> GREETED (it said hello) -> CONFIGURED -> READY, and
+ * back to ABSENT whenever it is gone. One that was ready is started again at once; one that
+ * dies before it is ready, later and later, and in the end the run gives up. Whenever a stage
+ * is ready at a new address, all others are told.
+ */
+#ifndef CONTROLLER_RECONCILE_H
+#define CONTROLLER_RECONCILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    RECONCILE_TRIES = 5,           /* deaths in a row before it was ready */
+    RECONCILE_WAIT_MS = 100,       /* before the second try; doubled each time */
+    RECONCILE_PATIENCE_MS = 60000, /* from start to hello */
+};
+
+enum reconcile_phase {
+    RECONCILE_ABSENT,
+    RECONCILE_STARTING,
+    RECONCILE_GREETED,
+    RECONCILE_CONFIGURED,
+    RECONCILE_READY,
+};
+
+enum reconcile_sight { RECONCILE_SAW_HELLO, RECONCILE_SAW_READY, RECONCILE_SAW_GONE };
+
+enum reconcile_kind {
+    RECONCILE_NOTHING, /* until something is seen, or the clock reaches `when` (0: never) */
+    RECONCILE_START,
+    RECONCILE_STOP,      /* it does not answer: end it, and say that it is gone */
+    RECONCILE_CONFIGURE, /* with the addresses known now */
+    RECONCILE_TELL_PEERS,
+    RECONCILE_GIVE_UP,
+};
+
+struct reconcile_stage {
+    enum reconcile_phase phase;
+    unsigned tries;      /* deaths in a row */
+    uint64_t since;      /* when it was started */
+    uint64_t not_before; /* of the next start */
+    uint64_t heard;      /* the generation of addresses it knows */
+};
+
+struct reconcile {
+    size_t n_stages;
+    struct reconcile_stage *stages;
+    uint64_t generation; /* rises with every new address */
+};
+
+struct reconcile_action {
+    enum reconcile_kind kind;
+    size_t stage;
+    uint64_t when;
+};
+
+/* Times in milliseconds. */
+void reconcile_init(struct reconcile *reconcile, size_t n_stages);
+void reconcile_finish(struct reconcile *reconcile);
+void reconcile_saw(struct reconcile *reconcile, size_t stage, enum reconcile_sight sight,
+                   uint64_t now);
+/* The next thing to do; it counts as done. Call until it says NOTHING. */
+struct reconcile_action reconcile_next(struct reconcile *reconcile, uint64_t now);
+size_t reconcile_count(const struct reconcile *reconcile, enum reconcile_phase phase);
+
+#endif

@@ -1,0 +1,168 @@
+#include "controller/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/quantity.h"
+#include "fabric/testbed.h"
+
+static const char *text(const json_t *json, const char *key)
+{
+    return json_string_value(json_object_get(json, key));
+}
+
+static int read_command(const json_t *json, struct request *request, struct error *err)
+{
+    static const char *const names[] = {
+        [REQUEST_RUN] = "run", [REQUEST_PLAN] = "plan", [REQUEST_PROFILE] = "profile"};
+    const char *command = text(json, "command");
+
+    for (size_t i = 0; command != NULL && i < sizeof(names) / sizeof(*names); i++) {
+        if (strcmp(command, names[i]) == 0) {
+            request->kind = (enum request_kind)i;
+            return 0;
+        }
+    }
+    return error_set(err, -EINVAL, "the request names no command that the controller has");
+}
+
+static int refuse(const char *option, const char *value, const char *example, struct error *err)
+{
+    return error_set(err, -EINVAL, "--%s %s is not understood; write it as in --%s %s", option,
+                     value, option, example);
+}
+
+/* The limits of `--devices N`: what is not said is the testbed's default. */
+static int read_limits(const json_t *json, struct testbed_device *limits, struct error *err)
+{
+    const char *cpu = text(json, "cpu"), *memory = text(json, "memory");
+    const char *link = text(json, "link"), *latency = text(json, "latency");
+    double seconds = testbed_default.latency_ms / 1000;
+
+    *limits = testbed_default;
+    if (cpu != NULL && quantity_cores(cpu, &limits->cores) < 0) {
+        return refuse("cpu", cpu, "0.3", err);
+    }
+    if (memory != NULL && quantity_memory(memory, &limits->memory) < 0) {
+        return refuse("memory", memory, "512M", err);
+    }
+    if (link != NULL && quantity_link_rate(link, &limits->link_rate) < 0) {
+        return refuse("link", link, "100Mbit/s", err);
+    }
+    if (latency != NULL && quantity_duration(latency, &seconds) < 0) {
+        return refuse("latency", latency, "1ms", err);
+    }
+    limits->latency_ms = seconds * 1000;
+    return 0;
+}
+
+static int read_devices(const json_t *json, struct request *request, struct error *err)
+{
+    const char *path = text(json, "testbed");
+    json_int_t n = json_integer_value(json_object_get(json, "devices"));
+    struct testbed_device limits;
+
+    if (path != NULL) {
+        return testbed_load(path, &request->testbed, err);
+    }
+    if (n == 0) {
+        return 0;
+    }
+    int r = read_limits(json, &limits, err);
+    if (r < 0) {
+        return r;
+    }
+    request->equal = true;
+    return testbed_equal((unsigned)(n > 0 && n < INT16_MAX ? n : 0), &limits, &request->testbed,
+                         err);
+}
+
+static int read_pins(const json_t *json, struct request *request, struct error *err)
+{
+    const json_t *replicas = json_object_get(json, "replicas");
+    json_t *cuts = json_object_get(json, "cut"), *places = json_object_get(json, "places");
+    const char *name;
+    json_t *entry;
+    size_t i;
+
+    if (json_is_string(replicas)) {
+        request->replicas = 1;
+    } else if (replicas != NULL) {
+        request->replicas = (int)json_integer_value(replicas);
+    }
+    request->cut_pinned = cuts != NULL;
+    request->cuts = memory_new(json_array_size(cuts), sizeof(*request->cuts));
+    json_array_foreach(cuts, i, entry)
+    {
+        json_int_t k = json_integer_value(entry);
+        if (k < 0 || k > UINT16_MAX || (i > 0 && k <= request->cuts[i - 1])) {
+            return error_set(err, -EINVAL, "cuts must rise, and %lld does not", (long long)k);
+        }
+        request->cuts[request->n_cuts++] = (unsigned)k;
+    }
+    request->places = memory_new(json_object_size(places), sizeof(*request->places));
+    json_object_foreach(places, name, entry)
+    {
+        request->places[request->n_places++] =
+            (struct planner_place){memory_text(name), memory_text(json_string_value(entry))};
+    }
+    return 0;
+}
+
+static int read_length(const json_t *json, struct request *request, struct error *err)
+{
+    const char *duration = text(json, "duration");
+    json_int_t frames = json_integer_value(json_object_get(json, "frames"));
+
+    request->frames = frames > 0 ? (uint64_t)frames : 0;
+    if (duration != NULL && quantity_duration(duration, &request->seconds) < 0) {
+        return refuse("duration", duration, "30s", err);
+    }
+    return 0;
+}
+
+int request_read(const json_t *json, struct request **ret_request, struct error *err)
+{
+    struct request *request = memory_new(1, sizeof(*request));
+    int r = text(json, "application") == NULL
+                ? error_set(err, -EINVAL, "the request names no application")
+                : read_command(json, request, err);
+
+    if (r == 0) {
+        request->application = memory_text(text(json, "application"));
+        request->fabric = memory_text(text(json, "fabric") ? text(json, "fabric") : "local");
+        r = read_devices(json, request, err);
+    }
+    if (r == 0) {
+        r = read_pins(json, request, err);
+    }
+    if (r == 0) {
+        r = read_length(json, request, err);
+    }
+    if (r < 0) {
+        request_destroy(request);
+        return r;
+    }
+    *ret_request = request;
+    return 0;
+}
+
+void request_destroy(struct request *request)
+{
+    if (request == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < request->n_places; i++) {
+        free((char *)(uintptr_t)request->places[i].operator);
+        free((char *)(uintptr_t)request->places[i].device);
+    }
+    testbed_destroy(request->testbed);
+    free(request->application);
+    free(request->fabric);
+    free(request->cuts);
+    free(request->places);
+    free(request);
+}

@@ -1,0 +1,44 @@
+/* What the command line asks of the controller, checked. */
+#ifndef CONTROLLER_REQUEST_H
+#define CONTROLLER_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "planner/planner.h"
+
+struct error;
+struct testbed;
+
+enum request_kind {
+    REQUEST_RUN,
+    REQUEST_PLAN,    /* measure and plan, no more */
+    REQUEST_PROFILE, /* measure everything anew */
+};
+
+struct request {
+    enum request_kind kind;
+    char *application;       /* the manifest */
+    char *fabric;            /* "local" */
+    struct testbed *testbed; /* the devices; NULL: this machine, not limited */
+    bool equal;              /* they come from --devices: the first one has everything */
+    double seconds;          /* drain after that long; 0: never */
+    uint64_t frames;         /* accept that many; 0: no limit */
+    int replicas;            /* as in struct planner_input */
+    bool cut_pinned;
+    size_t n_cuts;
+    unsigned *cuts;
+    size_t n_places;
+    struct planner_place *places;
+};
+
+/* {"command": "run", "application": "street.yaml", "testbed": "lab.yaml" or "devices": 3 with
+ * "cpu", "memory", "link", "latency" as people write them, "duration": "30s", "frames": 100,
+ * "replicas": "off" or N, "cut": [k, …], "places": {operator: device}}. The command line has
+ * checked the forms; -EINVAL with a sentence otherwise. */
+int request_read(const json_t *json, struct request **ret_request, struct error *err);
+void request_destroy(struct request *request); /* accepts NULL */
+
+#endif

@@ -1,0 +1,473 @@
+/* Runs a plan: starts its stages, introduces them to each other, replaces those that die, ends
+ * when the sources are dry or are told to be, and reports. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "controller/session.h"
+
+enum {
+    PROGRESS_MS = 1000,
+    FAREWELL_MS = 3000, /* for stages to end by themselves */
+};
+
+/* What is known of a stage beyond the reconciler's state. */
+struct actor {
+    char *address; /* of its data links */
+    bool finished, gone;
+    bool waits_for_frame; /* it was replaced, and has not worked since */
+};
+
+/* How far an operator's words were printed. */
+struct speaker {
+    const char *name;
+    uint64_t mark;
+};
+
+struct run {
+    struct deployment *deployment;
+    struct reconcile reconcile;
+    struct actor *actors;
+    struct speaker *speakers; /* by operator of the deployment */
+    struct tally *tally;
+    char data_token[CONTROL_TOKEN_SIZE];
+    uv_timer_t timer, progress, deadline;
+    uint64_t began_ms; /* when every stage was ready; 0: not yet */
+    double seconds;    /* from then to the end */
+    bool draining, stopping;
+};
+
+static double seconds_since(const struct run *run)
+{
+    return run->began_ms == 0 ? 0 : (double)(clock_ms() - run->began_ms) / 1000;
+}
+
+static size_t stage_index(const struct run *run, const char *name)
+{
+    const struct deployment_stage *stage = deployment_stage(run->deployment, name);
+
+    return stage == NULL ? SIZE_MAX : (size_t)(stage - run->deployment->stages);
+}
+
+static json_t *addresses(const struct run *run)
+{
+    json_t *json = json_object();
+
+    for (size_t i = 0; i < run->deployment->n_stages; i++) {
+        if (run->actors[i].address != NULL) {
+            json_object_set_new(json, run->deployment->stages[i].name,
+                                json_string(run->actors[i].address));
+        }
+    }
+    return json;
+}
+
+static void started(void *owner, const struct error *err)
+{
+    if (err != NULL) {
+        session_fail(owner, err, EX_UNAVAILABLE);
+    }
+}
+
+static int start_stage(struct session *session, size_t index, struct error *err)
+{
+    const struct deployment_stage *stage = &session->run->deployment->stages[index];
+    const struct fabric_start start = {
+        .stage = stage->name,
+        .device = stage->device,
+        .controller = control_address(session->control),
+        .token = control_expect(session->control, stage->name),
+    };
+
+    log_event(LOG_INFO, "controller.start", "stage=%s device=%s", stage->name, stage->device);
+    return session->fabric->ops->start(session->fabric, &start, started, session, err);
+}
+
+static void configure(struct session *session, size_t index)
+{
+    const struct run *run = session->run;
+
+    control_send(session->control, run->deployment->stages[index].name,
+                 json_pack("{sssoss?sssosbsI}", "type", "configure", "deployment",
+                           deployment_to_json(run->deployment), "state",
+                           session->fabric->ops->folder(session->fabric), "data_token",
+                           run->data_token, "peers", addresses(run), "drain",
+                           (int)run->draining, "frames", (json_int_t)session->request->frames));
+}
+
+static void give_up(struct session *session, size_t index)
+{
+    const struct deployment_stage *stage = &session->run->deployment->stages[index];
+    struct error err;
+
+    error_set(&err, -EIO, "stage '%s' on %s died %d times before it was ready", stage->name,
+              stage->device, RECONCILE_TRIES);
+    session_fail(session, &err, EX_UNAVAILABLE);
+}
+
+static void stopped(void *owner, const struct error *err)
+{
+    (void)owner;
+    (void)err;
+}
+
+static int carry_out(struct session *session, const struct reconcile_action *action,
+                     struct error *err)
+{
+    struct run *run = session->run;
+    const char *name = run->deployment->stages[action->stage].name;
+
+    switch (action->kind) {
+    case RECONCILE_START:
+        return start_stage(session, action->stage, err);
+    case RECONCILE_STOP:
+        return session->fabric->ops->stop(session->fabric, name, stopped, session, err);
+    case RECONCILE_CONFIGURE:
+        configure(session, action->stage);
+        return 0;
+    case RECONCILE_TELL_PEERS:
+        control_send(session->control, name,
+                     json_pack("{ssso}", "type", "peers", "peers", addresses(run)));
+        return 0;
+    case RECONCILE_GIVE_UP:
+        give_up(session, action->stage);
+        return 0;
+    case RECONCILE_NOTHING:
+        return 0;
+    }
+    return 0;
+}
+
+static void timer_due(uv_timer_t *timer);
+
+static void reconcile(struct session *session)
+{
+    struct reconcile_action action;
+    struct error err;
+
+    while (session->run != NULL && !session->run->stopping) {
+        uint64_t now = clock_ms();
+
+        action = reconcile_next(&session->run->reconcile, now);
+        if (action.kind == RECONCILE_NOTHING) {
+            if (action.when > 0) {
+                uv_timer_start(&session->run->timer, timer_due,
+                               action.when > now ? action.when - now : 1, 0);
+            }
+            return;
+        }
+        if (carry_out(session, &action, &err) < 0) {
+            session_fail(session, &err, EX_UNAVAILABLE);
+        }
+    }
+}
+
+static void timer_due(uv_timer_t *timer)
+{
+    reconcile(timer->data);
+}
+
+static void say_progress(uv_timer_t *timer)
+{
+    struct session *session = timer->data;
+    double seconds = seconds_since(session->run);
+    json_t *progress = tally_progress(session->run->tally, seconds);
+    json_t *devices = json_array();
+    struct error err;
+
+    for (size_t i = 0; i < session->n_devices; i++) {
+        struct fabric_usage usage;
+        const char *name = session->devices[i].name;
+        if (session->fabric->ops->usage(session->fabric, name, &usage, &err) == 0) {
+            json_array_append_new(devices, json_pack("{sssIsIsfsI}", "name", name, "cpu_ns",
+                                                     (json_int_t)usage.cpu_ns, "memory",
+                                                     (json_int_t)usage.memory, "cores",
+                                                     session->devices[i].cores, "sent",
+                                                     (json_int_t)usage.sent));
+        }
+    }
+    json_object_set_new(progress, "devices", devices);
+    json_object_set_new(progress, "type", json_string("progress"));
+    json_object_set_new(progress, "seconds", json_real(seconds));
+    front_say(session->front, progress);
+}
+
+static void deadline_due(uv_timer_t *timer)
+{
+    run_drain(timer->data);
+}
+
+int run_start(struct session *session, struct error *err)
+{
+    struct run *run = memory_new(1, sizeof(*run));
+
+    session->run = run;
+    run->deployment = plan_deploy(session->plan);
+    run->actors = memory_new(run->deployment->n_stages, sizeof(*run->actors));
+    run->speakers = memory_new(run->deployment->n_operators, sizeof(*run->speakers));
+    run->tally = tally_create(run->deployment);
+    reconcile_init(&run->reconcile, run->deployment->n_stages);
+    control_token(run->data_token);
+    uv_timer_init(session->loop, &run->timer);
+    uv_timer_init(session->loop, &run->progress);
+    uv_timer_init(session->loop, &run->deadline);
+    run->timer.data = run->progress.data = run->deadline.data = session;
+    (void)err;
+    reconcile(session);
+    return 0;
+}
+
+void run_drain(struct session *session)
+{
+    struct run *run = session->run;
+
+    if (run->draining) {
+        return;
+    }
+    run->draining = true;
+    tally_draining(run->tally);
+    for (size_t i = 0; i < run->deployment->n_stages; i++) {
+        control_send(session->control, run->deployment->stages[i].name,
+                     json_pack("{ss}", "type", "drain"));
+    }
+}
+
+static void run_freed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void run_stop(struct session *session)
+{
+    struct run *run = STEAL(session->run);
+
+    if (run == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < run->deployment->n_stages; i++) {
+        free(run->actors[i].address);
+    }
+    tally_destroy(run->tally);
+    reconcile_finish(&run->reconcile);
+    free(run->actors);
+    free(run->speakers);
+    deployment_destroy(run->deployment);
+    uv_close((uv_handle_t *)&run->timer, NULL);
+    uv_close((uv_handle_t *)&run->progress, NULL);
+    run->deadline.data = run;
+    uv_close((uv_handle_t *)&run->deadline, run_freed);
+}
+
+/* Stages stand in the deployment as their groups and replicas stand in the plan. */
+static double *predict_busy(const struct plan *plan, size_t n_stages)
+{
+    double *busy = memory_new(n_stages, sizeof(*busy));
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n_groups; i++) {
+        const struct plan_group *group = &plan->groups[i];
+
+        for (size_t j = 0; j < group->n_replicas; j++) {
+            const struct plan_replica *replica = &group->replicas[j];
+            unsigned type = plan->problem->device_type[replica->device];
+            double cpu = plan->rate * replica->share / replica->instances *
+                         planner_cost(plan->problem, group->from, group->to, type);
+
+            for (unsigned k = 0; k < replica->instances && n < n_stages; k++) {
+                busy[n++] = cpu / plan->problem->devices[replica->device].cores;
+            }
+        }
+    }
+    return busy;
+}
+
+/* The last word, once every stage is gone. */
+static void say_report(struct session *session)
+{
+    struct run *run = session->run;
+    const struct plan *plan = session->plan;
+    cleanup(memory_free) double *busy = predict_busy(plan, run->deployment->n_stages);
+    json_t *report = tally_final(run->tally, run->seconds, busy);
+
+    json_object_set_new(
+        report, "predicted",
+        json_pack("{sfsf}", "rate", plan->rate, "latency_ms", plan->latency * 1000));
+    front_say(session->front, json_pack("{ssso}", "type", "report", "report", report));
+    session_close(session, EX_OK);
+}
+
+static void farewell_due(uv_timer_t *timer)
+{
+    say_report(timer->data);
+}
+
+/* Every frame is done: the stages end by themselves, or are ended when the fabric closes. */
+static void say_farewell(struct session *session)
+{
+    struct run *run = session->run;
+
+    run->stopping = true;
+    run->seconds = seconds_since(run);
+    uv_timer_stop(&run->progress);
+    uv_timer_stop(&run->deadline);
+    for (size_t i = 0; i < run->deployment->n_stages; i++) {
+        control_send(session->control, run->deployment->stages[i].name,
+                     json_pack("{ss}", "type", "report"));
+        control_send(session->control, run->deployment->stages[i].name,
+                     json_pack("{ss}", "type", "stop"));
+    }
+    uv_timer_start(&run->timer, farewell_due, FAREWELL_MS, 0);
+}
+
+static bool all(const struct run *run, bool (*is)(const struct actor *actor))
+{
+    for (size_t i = 0; i < run->deployment->n_stages; i++) {
+        if (!is(&run->actors[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_finished(const struct actor *actor)
+{
+    return actor->finished;
+}
+
+static bool is_gone(const struct actor *actor)
+{
+    return actor->gone;
+}
+
+void run_hello(struct session *session, const char *stage)
+{
+    size_t index = stage_index(session->run, stage);
+
+    if (index != SIZE_MAX) {
+        reconcile_saw(&session->run->reconcile, index, RECONCILE_SAW_HELLO, clock_ms());
+        reconcile(session);
+    }
+}
+
+static void stage_ready(struct session *session, size_t index, const json_t *message)
+{
+    struct run *run = session->run;
+    const char *address = json_string_value(json_object_get(message, "address"));
+
+    free(run->actors[index].address);
+    run->actors[index].address = memory_text(address);
+    reconcile_saw(&run->reconcile, index, RECONCILE_SAW_READY, clock_ms());
+    if (run->began_ms == 0 &&
+        reconcile_count(&run->reconcile, RECONCILE_READY) == run->deployment->n_stages) {
+        run->began_ms = clock_ms();
+        uv_timer_start(&run->progress, say_progress, PROGRESS_MS, PROGRESS_MS);
+        if (session->request->seconds > 0) {
+            uv_timer_start(&run->deadline, deadline_due,
+                           (uint64_t)(session->request->seconds * 1000), 0);
+        }
+    }
+    reconcile(session);
+}
+
+/* Prints what an operator says, each frame's words once. */
+static void pass_on_words(struct session *session, const json_t *message)
+{
+    struct run *run = session->run;
+    const char *name = json_string_value(json_object_get(message, "operator"));
+    uint64_t sequence = (uint64_t)json_integer_value(json_object_get(message, "sequence"));
+    const struct deployment_operator *which =
+        name == NULL ? NULL : deployment_operator(run->deployment, name);
+    size_t i;
+    json_t *line;
+
+    if (which == NULL) {
+        return;
+    }
+    struct speaker *speaker = &run->speakers[which - run->deployment->operators];
+    if (sequence < speaker->mark) {
+        return;
+    }
+    speaker->mark = sequence + 1;
+    json_array_foreach(json_object_get(message, "lines"), i, line)
+    {
+        front_say(session->front, json_pack("{sssO}", "type", "say", "line", line));
+    }
+}
+
+static void stage_failed(struct session *session, size_t index, const json_t *message)
+{
+    struct run *run = session->run;
+    const struct deployment_stage *stage = &run->deployment->stages[index];
+    const char *text = json_string_value(json_object_get(message, "error"));
+    struct error err;
+
+    error_set(&err, -EIO, "stage '%s' on %s: %s", stage->name, stage->device,
+              text != NULL ? text : "it failed");
+    if (run->reconcile.stages[index].phase != RECONCILE_READY) {
+        session_fail(session, &err, EX_UNAVAILABLE);
+        return;
+    }
+    front_say(session->front, json_pack("{ssss}", "type", "failure", "what", err.text));
+}
+
+void run_said(struct session *session, const char *stage, const json_t *message)
+{
+    struct run *run = session->run;
+    const char *type = json_string_value(json_object_get(message, "type"));
+    size_t index = stage_index(run, stage);
+
+    if (type == NULL || index == SIZE_MAX) {
+        return;
+    }
+    struct actor *actor = &run->actors[index];
+    if (strcmp(type, "report") == 0) {
+        tally_report(run->tally, stage, message);
+    } else if (strcmp(type, "ready") == 0) {
+        stage_ready(session, index, message);
+    } else if (strcmp(type, "say") == 0) {
+        pass_on_words(session, message);
+    } else if (strcmp(type, "working") == 0 && actor->waits_for_frame) {
+        actor->waits_for_frame = false;
+        tally_back(run->tally, stage, seconds_since(run));
+    } else if (strcmp(type, "failed") == 0) {
+        stage_failed(session, index, message);
+    } else if (strcmp(type, "finished") == 0) {
+        actor->finished = true;
+        if (all(run, is_finished) && !run->stopping) {
+            say_farewell(session);
+        }
+    }
+}
+
+void run_gone(struct session *session, const char *stage, const char *how)
+{
+    struct run *run = session->run;
+    size_t index = stage_index(run, stage);
+
+    if (index == SIZE_MAX) {
+        return;
+    }
+    struct actor *actor = &run->actors[index];
+    actor->gone = true;
+    if (run->stopping) {
+        if (all(run, is_gone)) {
+            say_report(session);
+        }
+        return;
+    }
+    actor->gone = false;
+    actor->finished = false;
+    actor->waits_for_frame = true;
+    tally_gone(run->tally, stage, how, seconds_since(run));
+    cleanup(memory_free) char *what =
+        memory_format("%s on %s %s", stage, run->deployment->stages[index].device, how);
+    front_say(session->front, json_pack("{ssss}", "type", "failure", "what", what));
+    reconcile_saw(&run->reconcile, index, RECONCILE_SAW_GONE, clock_ms());
+    reconcile(session);
+}

@@ -1,0 +1,280 @@
+#include "controller/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "fabric/testbed.h"
+
+static void stage_hello(void *owner, const char *stage)
+{
+    struct session *session = owner;
+
+    if (session->measuring != NULL) {
+        measuring_hello(session, stage);
+    } else if (session->run != NULL) {
+        run_hello(session, stage);
+    }
+}
+
+static void stage_said(void *owner, const char *stage, const json_t *message)
+{
+    struct session *session = owner;
+
+    if (session->measuring != NULL) {
+        measuring_said(session, stage, message);
+    } else if (session->run != NULL) {
+        run_said(session, stage, message);
+    }
+}
+
+static void stage_lost(void *owner, const char *stage)
+{
+    /* Its process tells whether it is gone; a link alone comes back. */
+    (void)owner;
+    (void)stage;
+}
+
+static const struct control_events control_events = {stage_hello, stage_said, stage_lost};
+
+static void stage_gone(void *owner, const char *stage, const char *how)
+{
+    struct session *session = owner;
+
+    log_event(LOG_INFO, "controller.stage-gone", "stage=%s how=\"%s\"", stage, how);
+    if (session->measuring != NULL) {
+        measuring_gone(session, stage, how);
+    } else if (session->run != NULL) {
+        run_gone(session, stage, how);
+    }
+}
+
+void session_close(struct session *session, int code)
+{
+    if (session->closing) {
+        return;
+    }
+    session->closing = true;
+    session->code = code;
+    measuring_stop(session);
+    run_stop(session);
+    control_destroy(STEAL(session->control));
+    fabric_closep(&session->fabric);
+    front_close(STEAL(session->front));
+}
+
+void session_fail(struct session *session, const struct error *err, int code)
+{
+    if (!session->closing) {
+        front_say(session->front,
+                  json_pack("{sssssi}", "type", "error", "text", err->text, "code", code));
+        session_close(session, code);
+    }
+}
+
+/* With --devices N the first device has whatever the application asks for. */
+static void give_first_device_everything(struct session *session)
+{
+    const struct graph *graph = session->application->graph;
+
+    for (size_t i = 0; i < graph->n_operators; i++) {
+        for (size_t j = 0; j < graph->operators[i].n_has; j++) {
+            testbed_give(session->request->testbed, 0, graph->operators[i].has[j]);
+        }
+    }
+}
+
+static int open_fabric(struct session *session, struct error *err)
+{
+    struct request *request = session->request;
+    const struct fabric_config config = {
+        .loop = session->loop,
+        .testbed = request->testbed,
+        .events = {stage_gone, session},
+    };
+
+    if (request->equal) {
+        give_first_device_everything(session);
+    }
+    int r = fabric_open(request->fabric, &config, &session->fabric, err);
+    if (r < 0) {
+        return r;
+    }
+    const char *note = session->fabric->ops->note(session->fabric);
+    if (note != NULL) {
+        front_say(session->front, json_pack("{ssss}", "type", "note", "text", note));
+    }
+    session->n_devices = session->fabric->ops->devices(session->fabric, &session->devices);
+    return control_create(session->loop,
+                          session->fabric->ops->controller_address(session->fabric),
+                          &control_events, session, &session->control, err);
+}
+
+static int open_profiles(struct session *session, struct error *err)
+{
+    cleanup(memory_free) char *cache = file_cache_folder();
+    cleanup(memory_free) char *folder = memory_format("%s/profiles", cache);
+    int r = profile_store_open(folder, &session->profiles, err);
+
+    if (r == 0 && profile_store_damaged(session->profiles) > 0) {
+        log_event(LOG_WARN, "controller.profiles-damaged", "count=%zu",
+                  profile_store_damaged(session->profiles));
+    }
+    return r;
+}
+
+static struct planner_device *describe_devices(const struct session *session)
+{
+    struct planner_device *devices = memory_new(session->n_devices, sizeof(*devices));
+
+    for (size_t i = 0; i < session->n_devices; i++) {
+        const struct fabric_device *device = &session->devices[i];
+
+        devices[i] = (struct planner_device){
+            .name = device->name,
+            .type = device->type,
+            .cores = device->cores,
+            .memory = device->memory,
+            .link_rate = device->link_rate * 0.95, /* what TCP gets of it */
+            .link_latency = device->link_latency_ms / 1000,
+            .n_has = device->n_has,
+            .has = device->has,
+        };
+    }
+    return devices;
+}
+
+int session_plan(struct session *session, struct error *err)
+{
+    const struct request *request = session->request;
+    cleanup(memory_free) struct planner_device *devices = describe_devices(session);
+    const struct planner_input input = {
+        .graph = session->application->graph,
+        .operators = session->application->operators,
+        .profiles = session->profiles,
+        .n_devices = session->n_devices,
+        .devices = devices,
+        .replicas = request->replicas,
+        .cut_pinned = request->cut_pinned,
+        .n_cuts = request->n_cuts,
+        .cuts = request->cuts,
+        .n_places = request->n_places,
+        .places = request->places,
+    };
+
+    plan_destroy(STEAL(session->plan));
+    planner_problem_destroy(STEAL(session->problem));
+    int r = planner_prepare(&input, &session->problem, err);
+    return r < 0 ? r : planner_solve(session->problem, &session->plan, err);
+}
+
+const struct fabric_device *session_device(const struct session *session, const char *name)
+{
+    for (size_t i = 0; i < session->n_devices; i++) {
+        if (strcmp(session->devices[i].name, name) == 0) {
+            return &session->devices[i];
+        }
+    }
+    return NULL;
+}
+
+static void say_plan(struct session *session)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (out != NULL) {
+        plan_explain(session->plan, out);
+        fclose(out);
+    }
+    front_say(session->front,
+              json_pack("{sssoss}", "type", "plan", "plan", plan_to_json(session->plan),
+                        "explanation", text != NULL ? text : ""));
+    free(text);
+}
+
+void session_measured(struct session *session)
+{
+    struct error err;
+
+    say_plan(session);
+    if (session->request->kind != REQUEST_RUN) {
+        session_close(session, EX_OK);
+    } else if (run_start(session, &err) < 0) {
+        session_fail(session, &err, EX_UNAVAILABLE);
+    }
+}
+
+static void begin(struct session *session, const json_t *message)
+{
+    struct error err;
+    int r = request_read(message, &session->request, &err);
+
+    if (r < 0) {
+        session_fail(session, &err, EX_USAGE);
+        return;
+    }
+    r = application_load(session->request->application, &session->application, &err);
+    if (r < 0) {
+        session_fail(session, &err, EX_DATAERR);
+        return;
+    }
+    r = open_fabric(session, &err);
+    if (r == 0) {
+        r = open_profiles(session, &err);
+    }
+    if (r < 0) {
+        session_fail(session, &err, EX_UNAVAILABLE);
+        return;
+    }
+    measuring_start(session);
+}
+
+static void asked(void *owner, const json_t *message)
+{
+    struct session *session = owner;
+    const char *type = json_string_value(json_object_get(message, "type"));
+
+    if (message == NULL || (type != NULL && strcmp(type, "abort") == 0)) {
+        session_close(session, EX_SOFTWARE);
+    } else if (session->request == NULL) {
+        begin(session, message);
+    } else if (type != NULL && strcmp(type, "drain") == 0) {
+        if (session->run != NULL) {
+            run_drain(session);
+        } else {
+            session_close(session, EX_SOFTWARE);
+        }
+    }
+}
+
+static const struct front_events front_events = {asked};
+
+struct session *session_create(uv_loop_t *loop)
+{
+    struct session *session = memory_new(1, sizeof(*session));
+
+    session->loop = loop;
+    session->front = front_create(loop, &front_events, session);
+    return session;
+}
+
+int session_destroy(struct session *session)
+{
+    int code = session->code;
+
+    plan_destroy(session->plan);
+    planner_problem_destroy(session->problem);
+    profile_store_close(session->profiles);
+    application_destroy(session->application);
+    request_destroy(session->request);
+    free(session);
+    return code;
+}

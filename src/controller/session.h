@@ -1,0 +1,76 @@
+/* One request of the command line, from its first line to its last word:
+ *
+ *   open      request -> fabric, application, profiles                    session.c
+ *   measure   what the planner lacks, stage by stage, then plan again     measuring.c
+ *   run       stages started, watched, replaced; drained; reported        run.c
+ *   close     everything ended, nothing left
+ */
+#ifndef CONTROLLER_SESSION_H
+#define CONTROLLER_SESSION_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "controller/application.h"
+#include "controller/control.h"
+#include "controller/front.h"
+#include "controller/reconcile.h"
+#include "controller/request.h"
+#include "controller/tally.h"
+#include "fabric/fabric.h"
+#include "graph/deployment.h"
+#include "planner/planner.h"
+
+struct measuring;
+struct run;
+
+struct session {
+    uv_loop_t *loop;
+    struct front *front;
+    struct request *request; /* NULL: not asked yet */
+    bool closing;
+    int code; /* exit code: sysexits */
+
+    struct fabric *fabric;
+    size_t n_devices;
+    const struct fabric_device *devices;
+    struct control *control;
+    struct application *application;
+    struct profile_store *profiles;
+    struct planner_problem *problem;
+    struct plan *plan;
+
+    struct measuring *measuring; /* while it lasts */
+    struct run *run;
+};
+
+struct session *session_create(uv_loop_t *loop);
+/* After the loop has run out; returns the exit code. */
+int session_destroy(struct session *session);
+
+/* Says the error and closes. */
+void session_fail(struct session *session, const struct error *err, int code);
+void session_close(struct session *session, int code);
+/* Makes problem and plan from what is known; says nothing. */
+int session_plan(struct session *session, struct error *err);
+/* Called by measuring.c when nothing more is wanted. */
+void session_measured(struct session *session);
+/* Where the devices of one type run something now; NULL: none. */
+const struct fabric_device *session_device(const struct session *session, const char *name);
+
+/* Measures what the planner wants to know, plans again, until it wants no more. */
+void measuring_start(struct session *session);
+void measuring_stop(struct session *session);
+void measuring_hello(struct session *session, const char *stage);
+void measuring_said(struct session *session, const char *stage, const json_t *message);
+void measuring_gone(struct session *session, const char *stage, const char *how);
+
+/* Runs the plan. */
+int run_start(struct session *session, struct error *err);
+void run_drain(struct session *session);
+void run_stop(struct session *session);
+void run_hello(struct session *session, const char *stage);
+void run_said(struct session *session, const char *stage, const json_t *message);
+void run_gone(struct session *session, const char *stage, const char *how);
+
+#endif

@@ -1,0 +1,38 @@
+/* Adds up what the stages report: progress while it runs, and the final report. Pure.
+ *
+ * Counts of a stage begin anew when it is started again; the tally carries over what its
+ * earlier lives reported last. How many frames a sink delivered comes from its journal, which
+ * outlives the stage: that count is whole. The rate is that of the sink that delivered least,
+ * between the end of the warm-up (three windows of frames) and the moment the sources were told
+ * to stop, or the last frame.
+ */
+#ifndef CONTROLLER_TALLY_H
+#define CONTROLLER_TALLY_H
+
+#include "base/json.h"
+#include "graph/deployment.h"
+
+struct tally;
+
+/* The deployment is borrowed and must outlive the tally. */
+struct tally *tally_create(const struct deployment *deployment);
+void tally_destroy(struct tally *tally); /* accepts NULL */
+
+/* A report of a stage; malformed parts count as zero. */
+void tally_report(struct tally *tally, const char *stage, const json_t *report);
+/* The stage is gone: what it reported last is kept, and a failure is noted. */
+void tally_gone(struct tally *tally, const char *stage, const char *how, double seconds);
+/* A stage that is back works again. */
+void tally_back(struct tally *tally, const char *stage, double seconds);
+/* The sources were told to stop. */
+void tally_draining(struct tally *tally);
+
+/* {"delivered", "rate", "stages": [{"name", "device", "queue", "rate", "busy"}, …]}; the rates
+ * are those since the last call. */
+json_t *tally_progress(struct tally *tally, double seconds);
+
+/* The final report but for `predicted`, which whoever holds the plan adds. `predicted_busy` has
+ * an entry per stage of the deployment: the part of its device's CPU that the plan foresaw. */
+json_t *tally_final(const struct tally *tally, double seconds, const double *predicted_busy);
+
+#endif

@@ -1,0 +1,134 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/tally_state.h"
+
+static double steady_rate(const struct sink *sink, double seconds)
+{
+    uint64_t frames = sink->drain_delivered - sink->warm_delivered;
+
+    if (sink->warm_ns > 0 && sink->drain_ns > sink->warm_ns && frames >= 2) {
+        return (double)frames * 1e9 / (double)(sink->drain_ns - sink->warm_ns);
+    }
+    return seconds > 0 ? (double)sink->delivered / seconds : 0;
+}
+
+static json_t *final_frames(const struct tally *tally, const struct sink *slowest)
+{
+    uint64_t accepted = 0, delivered = slowest != NULL ? slowest->delivered : 0, repeated = 0;
+
+    for (size_t i = 0; i < tally->deployment->n_stages; i++) {
+        uint64_t taken = tally->members[i].accepted.now;
+        accepted = taken > accepted ? taken : accepted;
+    }
+    for (size_t i = 0; i < tally->n_sinks; i++) {
+        repeated += tally->sinks[i].repeated;
+    }
+    return json_pack("{sIsIsIsI}", "accepted", (json_int_t)accepted, "delivered",
+                     (json_int_t)delivered, "lost",
+                     (json_int_t)(accepted > delivered ? accepted - delivered : 0),
+                     "duplicated", (json_int_t)repeated);
+}
+
+/* "12:30" of the part of a model that an operator runs, as [12, 30]; NULL: no model. */
+static json_t *segment_of(const struct deployment_operator *part)
+{
+    unsigned from, to;
+
+    for (size_t i = 0; i < part->n_params; i++) {
+        char *end = NULL;
+        if (strcmp(part->params[i].name, "segment") != 0) {
+            continue;
+        }
+        from = (unsigned)strtoul(part->params[i].value, &end, 10);
+        to = *end == ':' ? (unsigned)strtoul(end + 1, NULL, 10) : from;
+        return json_pack("[ii]", (int)from, (int)to);
+    }
+    return NULL;
+}
+
+static json_t *final_stage(const struct tally *tally, const struct member *member,
+                           double seconds, double predicted_busy)
+{
+    const struct deployment *deployment = tally->deployment;
+    json_t *operators = json_array(), *cut = NULL;
+
+    for (size_t i = 0; i < deployment->n_operators; i++) {
+        const struct deployment_operator *part = &deployment->operators[i];
+        if (strcmp(part->group, member->stage->group) == 0) {
+            json_array_append_new(operators, json_string(part->name));
+            cut = cut == NULL ? segment_of(part) : cut;
+        }
+    }
+    return json_pack("{sssssoso?sfsfsfsfsfsIsI}", "name", member->stage->name, "device",
+                     member->stage->device, "operators", operators, "cut", cut, "rate",
+                     (double)count_total(&member->frames) / seconds, "busy",
+                     (double)count_total(&member->busy_ns) / 1e9 / seconds /
+                         member->stage->workers,
+                     "cpu", (double)count_total(&member->cpu_ns) / 1e9 / seconds, "rss_mb",
+                     (double)member->memory / 1e6, "predicted_busy", predicted_busy, "errors",
+                     (json_int_t)count_total(&member->errors), "resent",
+                     (json_int_t)count_total(&member->resent));
+}
+
+static json_t *final_links(const struct tally *tally)
+{
+    json_t *links = json_array(), *entry;
+    const char *to;
+
+    for (size_t i = 0; i < tally->deployment->n_stages; i++) {
+        const struct member *member = &tally->members[i];
+        cleanup(json_decrefp) json_t *sum = json_object();
+
+        tally_add_links(sum, member->past_links);
+        tally_add_links(sum, member->links);
+        json_object_foreach(sum, to, entry)
+        {
+            json_array_append_new(links,
+                                  json_pack("{sssssIsI}", "from", member->stage->name, "to", to,
+                                            "bytes", (json_int_t)json_count(entry, "bytes"),
+                                            "frames", (json_int_t)json_count(entry, "frames")));
+        }
+    }
+    return links;
+}
+
+static json_t *final_failures(const struct tally *tally)
+{
+    json_t *failures = json_array();
+
+    for (size_t i = 0; i < tally->n_failures; i++) {
+        const struct failure *failure = &tally->failures[i];
+        json_t *recovered = failure->recovered < 0
+                                ? json_null()
+                                : json_real((failure->recovered - failure->seconds) * 1000);
+        json_array_append_new(failures,
+                              json_pack("{sfssso}", "time", failure->seconds, "what",
+                                        failure->what, "recovered_after_ms", recovered));
+    }
+    return failures;
+}
+
+json_t *tally_final(const struct tally *tally, double seconds, const double *predicted_busy)
+{
+    const struct sink *slowest = tally_slowest(tally);
+    struct histogram latency = {0};
+    json_t *stages = json_array();
+
+    seconds = seconds > 0 ? seconds : 1e-9;
+    for (size_t i = 0; i < tally->n_sinks; i++) {
+        histogram_merge(&latency, &tally->sinks[i].past);
+        histogram_merge(&latency, &tally->sinks[i].now);
+    }
+    for (size_t i = 0; i < tally->deployment->n_stages; i++) {
+        const struct member *member = &tally->members[i];
+        json_array_append_new(stages, final_stage(tally, member, seconds, predicted_busy[i]));
+    }
+    return json_pack("{sssfsosfs{sfsfsf}sososo}", "application", tally->deployment->application,
+                     "seconds", seconds, "frames", final_frames(tally, slowest), "rate",
+                     slowest != NULL ? steady_rate(slowest, seconds) : 0.0, "latency_ms", "p50",
+                     histogram_quantile(&latency, 0.5) / 1000, "p90",
+                     histogram_quantile(&latency, 0.9) / 1000, "p99",
+                     histogram_quantile(&latency, 0.99) / 1000, "stages", stages, "links",
+                     final_links(tally), "failures", final_failures(tally));
+}
