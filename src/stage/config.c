@@ -191,6 +191,7 @@ int stage_config_create(const struct deployment *deployment, const char *stage,
         return error_set(err, -ENOENT, "the deployment has no stage '%s'", stage);
     }
     config->core.window = deployment->window;
+    config->core.frames = CORE_ALL;
     config->core.workers = config->stage->workers;
     config->core.ordered = deployment_replicas(deployment, config->stage->group) == 1;
     int r = take_operators(config, err);

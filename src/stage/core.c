@@ -61,7 +61,7 @@ struct core *core_create(const struct core_config *config)
     for (unsigned i = 0; i < config->n_operators; i++) {
         core->operators[i].config = config->operators[i];
         core->operators[i].next = config->operators[i].sink ? config->operators[i].mark : 0;
-        core->operators[i].end = CORE_ALL;
+        core->operators[i].end = config->operators[i].source ? config->frames : CORE_ALL;
     }
     core->in_links = memory_new(config->n_in_links, sizeof(*core->in_links));
     core->out_links = memory_new(config->n_out_links, sizeof(*core->out_links));

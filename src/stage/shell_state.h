@@ -36,6 +36,7 @@ struct shell {
     struct peers *peers;
     json_t *addresses; /* of peers, until `peers` is there */
     bool draining;
+    bool working; /* an operator has run */
 
     struct measure *measure; /* a measurement under way */
 };

@@ -1,6 +1,7 @@
 /* The running stream of a stage: operators, data links and clock on one side, the core on the
  * other. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,11 +12,6 @@
 #include "stage/shell_state.h"
 
 static void wake_due(uv_timer_t *timer);
-
-static void stop_streaming(struct shell *shell, const struct error *err)
-{
-    shell_fail(shell, err);
-}
 
 static void apply_effects(struct shell *shell)
 {
@@ -105,6 +101,10 @@ static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
         .kind = CORE_RAN, .operator_id = operator_id, .sequence = sequence};
     struct error err;
 
+    if (!shell->working) {
+        shell->working = true;
+        shell_say(shell, json_pack("{ss}", "type", "working"));
+    }
     if (result->n_said > 0) {
         pass_on_lines(shell, operator_id, sequence, result);
     }
@@ -119,7 +119,7 @@ static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
     }
     if (shell->journals[operator_id] != NULL &&
         journal_note(shell->journals[operator_id], sequence, r == 0, &err) < 0) {
-        stop_streaming(shell, &err);
+        shell_fail(shell, &err);
         return;
     }
     feed(shell, &event, &err);
@@ -149,13 +149,13 @@ static void opened(void *owner, const struct error *failure)
     struct error err;
 
     if (failure != NULL) {
-        stop_streaming(shell, failure);
+        shell_fail(shell, failure);
         return;
     }
     if (open_journals(shell, &err) < 0 ||
         peers_create(shell->loop, shell->config, shell->host, shell->data_token, &peers_events,
                      shell, &shell->peers, &err) < 0) {
-        stop_streaming(shell, &err);
+        shell_fail(shell, &err);
         return;
     }
     shell->core = core_create(&shell->config->core);
@@ -211,6 +211,10 @@ int stream_configure(struct shell *shell, const json_t *message, struct error *e
                             err);
     if (r < 0) {
         return r;
+    }
+    json_int_t frames = json_integer_value(json_object_get(message, "frames"));
+    if (frames > 0) {
+        shell->config->core.frames = (uint64_t)frames;
     }
     shell->state_folder = memory_text(folder);
     shell->data_token = memory_text(token);
