@@ -1,0 +1,201 @@
+#include "cli/client.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+enum { LINE_MOST = 64 << 20 };
+
+struct client {
+    uv_loop_t loop;
+    uv_process_t process;
+    uv_pipe_t input, output; /* of the controller */
+    uv_signal_t interrupt, hangup;
+    unsigned n_interrupts;
+    bool failed; /* it has said what is wrong */
+    int64_t code;
+    int killed_by;
+    char *line;
+    size_t used, room;
+    client_answer_fn answer;
+    void *owner;
+};
+
+static void written(uv_write_t *request, int status)
+{
+    (void)status;
+    free(request->data);
+    free(request);
+}
+
+static void ask(struct client *client, json_t *message)
+{
+    char *text = json_dumps(message, JSON_COMPACT);
+    uv_write_t *request = memory_new(1, sizeof(*request));
+
+    json_decref(message);
+    request->data = memory_format("%s\n", text);
+    free(text);
+    uv_buf_t buffer = uv_buf_init(request->data, (unsigned)strlen(request->data));
+    if (uv_write(request, (uv_stream_t *)&client->input, &buffer, 1, written) < 0) {
+        written(request, 0);
+    }
+}
+
+static void hear(struct client *client, const char *line, size_t size)
+{
+    cleanup(json_decrefp) json_t *answer = json_loadb(line, size, 0, NULL);
+    const char *type = json_string_value(json_object_get(answer, "type"));
+
+    if (type == NULL) {
+        return;
+    }
+    client->answer(client->owner, type, answer);
+    if (strcmp(type, "error") == 0) {
+        client->failed = true;
+        fprintf(stderr, "brume: %s\n", json_string_value(json_object_get(answer, "text")));
+    }
+}
+
+static void give_memory(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    struct client *client = handle->data;
+
+    while (client->room - client->used < suggested && client->room < LINE_MOST) {
+        client->room = client->room == 0 ? suggested : 2 * client->room;
+        client->line = reallocarray(client->line, client->room, 1);
+        if (client->line == NULL) {
+            abort();
+        }
+    }
+    *buffer = uv_buf_init(client->line + client->used, (unsigned)(client->room - client->used));
+}
+
+static void output_came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
+{
+    struct client *client = stream->data;
+    char *end;
+
+    (void)buffer;
+    if (n < 0) {
+        uv_close((uv_handle_t *)stream, NULL);
+        return;
+    }
+    client->used += (size_t)n;
+    while ((end = memchr(client->line, '\n', client->used)) != NULL) {
+        size_t size = (size_t)(end - client->line);
+        hear(client, client->line, size);
+        memmove(client->line, end + 1, client->used - size - 1);
+        client->used -= size + 1;
+    }
+}
+
+static void ended(uv_process_t *process, int64_t code, int number)
+{
+    struct client *client = process->data;
+
+    client->code = code;
+    client->killed_by = number;
+    uv_close((uv_handle_t *)process, NULL);
+    uv_close((uv_handle_t *)&client->input, NULL);
+    uv_close((uv_handle_t *)&client->interrupt, NULL);
+    uv_close((uv_handle_t *)&client->hangup, NULL);
+}
+
+static void interrupted(uv_signal_t *signal, int number)
+{
+    struct client *client = signal->data;
+    bool first = client->n_interrupts++ == 0 && number == SIGINT;
+
+    if (first && isatty(STDERR_FILENO)) {
+        fprintf(stderr, "\nletting the frames under way arrive; Ctrl-C again to abort\n");
+    }
+    ask(client, json_pack("{ss}", "type", first ? "drain" : "abort"));
+}
+
+/* brume-controller beside this program, or $BRUME_CONTROLLER. */
+static char *find_controller(void)
+{
+    const char *given = getenv("BRUME_CONTROLLER"); /* NOLINT(concurrency-mt-unsafe) */
+    char self[4096];
+
+    if (given != NULL) {
+        return memory_text(given);
+    }
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    return memory_format("%.*s/brume-controller", (int)(slash != NULL ? slash - self : 0),
+                         self);
+}
+
+static int start(struct client *client)
+{
+    cleanup(memory_free) char *program = find_controller();
+    const char *level = getenv("BRUME_LOG"); /* NOLINT(concurrency-mt-unsafe) */
+    char *arguments[] = {program, "--log", memory_text(level != NULL ? level : "warn"), NULL};
+    uv_stdio_container_t streams[3] = {
+        {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE,
+         .data.stream = (uv_stream_t *)&client->input},
+        {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
+         .data.stream = (uv_stream_t *)&client->output},
+        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
+    };
+    const uv_process_options_t options = {.exit_cb = ended,
+                                          .file = program,
+                                          .args = arguments,
+                                          .stdio = streams,
+                                          .stdio_count = 3};
+
+    uv_pipe_init(&client->loop, &client->input, 0);
+    uv_pipe_init(&client->loop, &client->output, 0);
+    uv_signal_init(&client->loop, &client->interrupt);
+    uv_signal_init(&client->loop, &client->hangup);
+    client->process.data = client->input.data = client->output.data = client;
+    client->interrupt.data = client->hangup.data = client;
+    int r = uv_spawn(&client->loop, &client->process, &options);
+    free(arguments[2]);
+    if (r < 0) {
+        fprintf(stderr, "brume: cannot start %s: %s\n", program, uv_strerror(r));
+        uv_close((uv_handle_t *)&client->output, NULL);
+        ended(&client->process, EX_UNAVAILABLE, 0);
+        client->failed = true;
+        return r;
+    }
+    uv_signal_start(&client->interrupt, interrupted, SIGINT);
+    uv_signal_start(&client->hangup, interrupted, SIGTERM);
+    return uv_read_start((uv_stream_t *)&client->output, give_memory, output_came);
+}
+
+int client_run(json_t *request, client_answer_fn answer, void *owner)
+{
+    struct client client = {.answer = answer, .owner = owner};
+
+    signal(SIGPIPE, SIG_IGN);
+    uv_loop_init(&client.loop);
+    if (start(&client) == 0) {
+        ask(&client, request);
+    } else {
+        json_decref(request);
+    }
+    uv_run(&client.loop, UV_RUN_DEFAULT);
+    uv_loop_close(&client.loop);
+    free(client.line);
+    if (client.killed_by != 0) {
+        fprintf(stderr, "brume: the controller was killed by signal %d\n", client.killed_by);
+        return EX_SOFTWARE;
+    }
+    if (client.code != 0 && !client.failed && client.n_interrupts == 0) {
+        fprintf(stderr, "brume: the controller ended with %lld\n", (long long)client.code);
+    }
+    return (int)client.code;
+}

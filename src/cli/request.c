@@ -1,0 +1,167 @@
+#include "cli/request.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/quantity.h"
+
+enum {
+    OPTION_CPU = 256,
+    OPTION_MEMORY,
+    OPTION_LINK,
+    OPTION_LATENCY,
+    OPTION_CUT,
+    OPTION_REPLICAS,
+    OPTION_PLACE,
+    OPTION_JSON,
+};
+
+static const struct argp_option options[] = {
+    {NULL, 0, NULL, 0, "Devices:", 1},
+    {"devices", 'd', "N", 0, "Emulate N equal devices on this machine", 1},
+    {"cpu", OPTION_CPU, "CORES", 0,
+     "of each of them: 0.3 (the default) is three tenths of a core", 1},
+    {"memory", OPTION_MEMORY, "SIZE", 0, "of each of them, as 512M", 1},
+    {"link", OPTION_LINK, "RATE", 0, "of each of them, as 100Mbit/s", 1},
+    {"latency", OPTION_LATENCY, "TIME", 0, "of each link, as 1ms", 1},
+    {"testbed", 't', "FILE", 0, "Emulate the devices of a Testbed manifest", 1},
+    {NULL, 0, NULL, 0, "Pinning the plan:", 2},
+    {"cut", OPTION_CUT, "K,...", 0,
+     "Cut models before layers K and nowhere else; none: not at all", 2},
+    {"replicas", OPTION_REPLICAS, "off|N", 0, "No replicas, or at most N of a group", 2},
+    {"place", OPTION_PLACE, "OPERATOR=DEVICE", 0, "Run an operator there; may be repeated", 2},
+    {NULL, 0, NULL, 0, "Output:", 3},
+    {"json", OPTION_JSON, NULL, 0, "One JSON object on standard output, and nothing else", 3},
+    {0},
+};
+
+static void set_text(struct request_options *input, const char *key, const char *value)
+{
+    json_object_set_new(input->request, key, json_string(value));
+}
+
+static void parse_count(struct request_options *input, const char *key, const char *text,
+                        struct argp_state *state)
+{
+    int64_t n;
+
+    if (quantity_integer(text, &n) < 0 || n < 1) {
+        argp_error(state, "--%s takes a whole number from 1, not '%s'", key, text);
+    }
+    json_object_set_new(input->request, key, json_integer((json_int_t)n));
+}
+
+static void parse_cuts(struct request_options *input, const char *text,
+                       struct argp_state *state)
+{
+    json_t *cuts = json_array();
+    char *end = NULL;
+
+    json_object_set_new(input->request, "cut", cuts);
+    if (strcmp(text, "none") == 0) {
+        return;
+    }
+    for (const char *at = text;; at = end + 1) {
+        unsigned long k = strtoul(at, &end, 10);
+
+        if (end == at || *at < '0' || *at > '9' || (*end != ',' && *end != '\0') ||
+            k > UINT16_MAX) {
+            argp_error(state, "--cut takes rising layer numbers like 4,9 or none, not '%s'",
+                       text);
+        }
+        json_array_append_new(cuts, json_integer((json_int_t)k));
+        if (*end == '\0') {
+            return;
+        }
+    }
+}
+
+static void parse_place(struct request_options *input, const char *text,
+                        struct argp_state *state)
+{
+    const char *equals = strchr(text, '=');
+    json_t *places = json_object_get(input->request, "places");
+
+    if (equals == NULL || equals == text || equals[1] == '\0') {
+        argp_error(state, "--place takes OPERATOR=DEVICE, not '%s'", text);
+        return;
+    }
+    if (places == NULL) {
+        places = json_object();
+        json_object_set_new(input->request, "places", places);
+    }
+    char *name = strndup(text, (size_t)(equals - text));
+    json_object_set_new(places, name, json_string(equals + 1));
+    free(name);
+}
+
+static void parse_replicas(struct request_options *input, const char *text,
+                           struct argp_state *state)
+{
+    if (strcmp(text, "off") == 0) {
+        set_text(input, "replicas", "off");
+    } else {
+        parse_count(input, "replicas", text, state);
+    }
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct request_options *input = state->input;
+
+    switch (key) {
+    case 'd':
+        parse_count(input, "devices", argument, state);
+        return 0;
+    case OPTION_CPU:
+        set_text(input, "cpu", argument);
+        return 0;
+    case OPTION_MEMORY:
+        set_text(input, "memory", argument);
+        return 0;
+    case OPTION_LINK:
+        set_text(input, "link", argument);
+        return 0;
+    case OPTION_LATENCY:
+        set_text(input, "latency", argument);
+        return 0;
+    case 't':
+        set_text(input, "testbed", argument);
+        return 0;
+    case OPTION_CUT:
+        parse_cuts(input, argument, state);
+        return 0;
+    case OPTION_REPLICAS:
+        parse_replicas(input, argument, state);
+        return 0;
+    case OPTION_PLACE:
+        parse_place(input, argument, state);
+        return 0;
+    case OPTION_JSON:
+        input->json = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp request_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
+
+void request_finish(struct request_options *input, struct argp_state *state)
+{
+    static const char *const limits[] = {"cpu", "memory", "link", "latency"};
+    bool equal = json_object_get(input->request, "devices") != NULL;
+
+    if (json_object_get(input->request, "application") == NULL) {
+        argp_error(state, "which application? Name its manifest");
+    }
+    if (equal && json_object_get(input->request, "testbed") != NULL) {
+        argp_error(state, "--devices and --testbed do not go together");
+    }
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+        if (!equal && json_object_get(input->request, limits[i]) != NULL) {
+            argp_error(state, "--%s goes with --devices", limits[i]);
+        }
+    }
+}
