@@ -10,11 +10,12 @@
 #include "planner/search.h"
 
 enum {
-    FEW_DEVICES = 8,  /* up to here every number of devices is searched thoroughly, */
-    EACH_DEVICES = 8, /* from there every so many */
-    TRIES_THOROUGH = 1500,
-    TRIES_LIGHT = 300,
-    ROUNDS = 4,
+    FEW_DEVICES =
+        8, /* up to here every number of devices is searched thoroughly, then 16, 32, … */
+    EFFORT_THOROUGH = 100000, /* one climb's tries times what one try costs: */
+    EFFORT_LIGHT = 40000,
+    EFFORT_DEVICE = 2, /* a device counts like two atoms */
+    ROUNDS = 3,
     EXACT_DEVICES = 4,
     EXACT_ATOMS = 16,
     EXACT_NODES = 20000,
@@ -61,31 +62,52 @@ static void search_from(struct search *search, void (*seed)(struct search *searc
     search->merit = -INFINITY;
     layout_clear(&search->best);
     seed(search);
-    search_rise(search);
+    search->tries = 0;
+    search_climb(search);
     if (!(search->merit > merit)) {
         search->best = best;
         search->merit = merit;
     }
 }
 
+/* The device that just came: with each group, or in its place. */
+static void search_newcomer(struct search *search)
+{
+    size_t device = search->n_devices - 1;
+    struct layout base = search->best;
+
+    for (unsigned group = 0; group < base.n_groups; group++) {
+        struct layout moved = base;
+
+        if (layout_join(&moved, group, device)) {
+            search_try(search, &moved);
+        }
+        moved = base;
+        layout_move(&moved, group, device);
+        search_try(search, &moved);
+    }
+}
+
 /* Everything for the first n_devices, starting from what was found for one less. */
 static bool search_devices(struct search *search, size_t n_devices)
 {
-    bool thorough = n_devices <= FEW_DEVICES || n_devices % EACH_DEVICES == 0;
+    bool thorough = n_devices <= FEW_DEVICES || (n_devices & (n_devices - 1)) == 0;
+    size_t n_atoms = search->problem->n_atoms;
 
     search->n_devices = n_devices;
-    search->most_tries = thorough ? TRIES_THOROUGH : TRIES_LIGHT;
-    if (thorough) {
-        search_rise(search);
-    } else {
+    search->most_tries =
+        (thorough ? EFFORT_THOROUGH : EFFORT_LIGHT) / (n_atoms + EFFORT_DEVICE * n_devices);
+    if (!isinf(search->merit)) {
         search->tries = 0;
+        search_newcomer(search);
         search_climb(search);
     }
     if (thorough || isinf(search->merit)) {
         search_from(search, search_seed);
         search_from(search, search_seed_chain);
+        search_rise(search);
     }
-    if (n_devices > EXACT_DEVICES || search->problem->n_atoms > EXACT_ATOMS) {
+    if (n_devices > EXACT_DEVICES || n_atoms > EXACT_ATOMS) {
         return false;
     }
     bool exact = search_exact(search, EXACT_NODES);
