@@ -23,10 +23,19 @@ static bool probe(const uint8_t *bytes, size_t size)
                                            tag >> 3 == 20 || tag >> 3 == ONNX_MODEL_FUNCTION);
 }
 
+static bool is_one_of(const char *kind, const char *const *kinds)
+{
+    while (*kinds != NULL && strcmp(kind, *kinds) != 0) {
+        kinds++;
+    }
+    return *kinds != NULL;
+}
+
 static bool is_activation(const char *kind)
 {
-    return strcmp(kind, "Relu") == 0 || strcmp(kind, "Clip") == 0 ||
-           strcmp(kind, "LeakyRelu") == 0 || strcmp(kind, "Sigmoid") == 0;
+    static const char *const kinds[] = {"Relu", "Clip", "LeakyRelu", "Sigmoid", NULL};
+
+    return is_one_of(kind, kinds);
 }
 
 /* Layers after..before form one: no cut k with after < k <= before. Counted, as they overlap:
@@ -69,12 +78,40 @@ static void join_quantized(const struct model *model, int place, int *changes)
     }
 }
 
-/* The engine makes one layer of integers out of DequantizeLinear, Conv (or what else), its
- * activation and QuantizeLinear. A cut between them would make it compute with floats instead,
- * and round differently: it is forbidden from the first to the last. */
+/* `folds` says of each layer whether what scales or shifts its result would be folded into its
+ * weights; a layer that was folded passes that on. */
+static void join_folded(const struct model *model, int place, bool *folds, int *changes)
+{
+    static const char *const heavy[] = {"Conv", "ConvTranspose", "Gemm", "MatMul", NULL};
+    static const char *const affine[] = {"BatchNormalization", "Mul", "Add", NULL};
+    const struct model_layer *layer = &model->layers[place];
+    int producer = -1;
+    unsigned n_variable = 0;
+
+    folds[place] = is_one_of(layer->kind, heavy);
+    for (unsigned i = 0; i < layer->n_inputs; i++) {
+        const struct model_tensor *input = &model->tensors[layer->inputs[i]];
+
+        if (!input->constant) {
+            producer = input->producer;
+            n_variable++;
+        }
+    }
+    if (n_variable == 1 && producer >= 0 && folds[producer] && is_one_of(layer->kind, affine)) {
+        join(changes, producer, place);
+        folds[place] = true;
+    }
+}
+
+/* Where the engine makes one layer out of several, a cut between them makes it round
+ * differently, and a cut network would not give the bits of the whole one. Two such cases are
+ * certain enough to be forbidden: integers, where it joins DequantizeLinear, Conv (or what
+ * else), an activation and QuantizeLinear; and what folds into the weights of a convolution or
+ * a product. */
 static void restrict_cuts(struct model *model)
 {
     cleanup(memory_free) int *changes = memory_new(model->n_layers + 2, sizeof(*changes));
+    cleanup(memory_free) bool *folds = memory_new(model->n_layers, sizeof(*folds));
     int n_ranges = 0;
 
     for (size_t i = 0; i < model->n_layers; i++) {
@@ -82,6 +119,7 @@ static void restrict_cuts(struct model *model)
             continue;
         }
         join_dequantized(model, (int)i, changes);
+        join_folded(model, (int)i, folds, changes);
         if (strcmp(model->layers[i].kind, "QuantizeLinear") == 0) {
             join_quantized(model, (int)i, changes);
         }

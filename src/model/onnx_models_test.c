@@ -212,6 +212,29 @@ static void a_quantized_network_cut_anywhere_gives_the_same_bits(void **state)
     compare_sample(13, 4);
 }
 
+/* The engine folds them into the convolution's weights, which rounds differently. */
+static void what_folds_into_a_convolution_stays_with_it(void **state)
+{
+    (void)state;
+    sample_node("Conv", "x w", "c1", NULL);
+    sample_node("BatchNormalization", "c1 m b a v", "n1", NULL);
+    sample_node("Relu", "n1", "r1", NULL);
+    sample_node("Conv", "r1 w", "c2", NULL);
+    sample_node("Mul", "c2 t", "m2", NULL);
+    sample_node("Add", "m2 s", "a2", NULL);
+    sample_node("Relu", "a2", "y", NULL);
+    sample_weight("w", 4, 64);
+    sample_vector("m", 0.3F);
+    sample_vector("b", 0.7F);
+    sample_vector("a", 0.1F);
+    sample_vector("v", 1.9F);
+    sample_scalar("s", 0.01F);
+    sample_scalar("t", 0.37F);
+    SAMPLE_VALUE(ONNX_GRAPH_INPUT, "x", 0, 4, 8, 8);
+    SAMPLE_VALUE(ONNX_GRAPH_OUTPUT, "y", 0, 4, 8, 8);
+    compare_sample(6, 3);
+}
+
 static void branches_may_read_what_crosses_a_cut(void **state)
 {
     (void)state;
@@ -335,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_quantized_network_cut_anywhere_gives_the_same_bits),
+        cmocka_unit_test(what_folds_into_a_convolution_stays_with_it),
         cmocka_unit_test(branches_may_read_what_crosses_a_cut),
         cmocka_unit_test(the_engine_fills_in_shapes),
         cmocka_unit_test(what_the_engine_said_is_kept),

@@ -123,10 +123,15 @@ void sample_weight(const char *name, uint32_t n, size_t size)
     protobuf_end(&graph, weight);
 }
 
-static void add_scalar(const char *name, uint64_t type, const void *bytes, size_t size)
+/* `n` is 0 for a scalar. */
+static void add_vector(const char *name, uint64_t type, uint32_t n, const void *bytes,
+                       size_t size)
 {
     size_t weight = protobuf_begin(&graph, ONNX_GRAPH_INITIALIZER);
 
+    if (n > 0) {
+        protobuf_write_number(&graph, ONNX_TENSOR_DIMS, n);
+    }
     protobuf_write_number(&graph, ONNX_TENSOR_TYPE, type);
     protobuf_write_text(&graph, ONNX_TENSOR_NAME, name);
     protobuf_write_bytes(&graph, ONNX_TENSOR_RAW, bytes, size);
@@ -135,12 +140,20 @@ static void add_scalar(const char *name, uint64_t type, const void *bytes, size_
 
 void sample_scalar(const char *name, float value)
 {
-    add_scalar(name, 1, &value, sizeof(value));
+    add_vector(name, 1, 0, &value, sizeof(value));
+}
+
+void sample_vector(const char *name, float value)
+{
+    const float third = value / 3;
+    const float numbers[] = {value, value + third, value + 2 * third, value + 3 * third};
+
+    add_vector(name, 1, 4, numbers, sizeof(numbers));
 }
 
 void sample_zero(const char *name)
 {
-    add_scalar(name, 2, "", 1);
+    add_vector(name, 2, 0, "", 1);
 }
 
 struct protobuf_span sample_file(void)

@@ -29,8 +29,10 @@ void sample_value(uint32_t number, const char *name, size_t rank, const uint32_t
  */
 void sample_weight(const char *name, uint32_t n, size_t size);
 
-/* A scalar of float32, and one of uint8, which is 0. */
+/* Of float32: a scalar, and a vector of 4 that starts with `value` and rises by a third of it;
+ * a scalar of uint8, which is 0. */
 void sample_scalar(const char *name, float value);
+void sample_vector(const char *name, float value);
 void sample_zero(const char *name);
 
 /* A file of operator set 13 from the graph, which is empty again. */
