@@ -158,6 +158,11 @@ void model_closep(struct model **model)
     *model = NULL;
 }
 
+char *model_property(const struct model *model, const char *key)
+{
+    return model->reader->property == NULL ? NULL : model->reader->property(model, key);
+}
+
 int model_allocate_tensors(struct model *model, size_t n, struct error *err)
 {
     if (n > MODEL_TENSORS_MAX) {

@@ -87,6 +87,9 @@ int model_read(const char *name, const void *bytes, size_t size, struct model **
 void model_close(struct model *model);
 void model_closep(struct model **model);
 
+/* What the file says of itself under `key` (ONNX: metadata_props), malloc'ed; NULL: nothing. */
+char *model_property(const struct model *model, const char *key);
+
 /* Tensor ids live at cut k, in rising order; *ret_ids is malloc'ed. k must be 0..n_layers. */
 size_t model_live(const struct model *model, size_t k, int **ret_ids);
 /* Bytes that cross cut k for one frame; 0 when a shape is not known. */

@@ -19,8 +19,9 @@ static bool probe(const uint8_t *bytes, size_t size)
     if ((tag & 7) == PROTOBUF_VARINT) {
         return memchr(numbers, (int)(tag >> 3), sizeof(numbers)) != NULL && tag >> 3 < 8;
     }
-    return (tag & 7) == PROTOBUF_BYTES && ((tag >> 3 >= 2 && tag >> 3 <= 8) || tag >> 3 == 14 ||
-                                           tag >> 3 == 20 || tag >> 3 == ONNX_MODEL_FUNCTION);
+    return (tag & 7) == PROTOBUF_BYTES &&
+           ((tag >> 3 >= 2 && tag >> 3 <= 8) || tag >> 3 == ONNX_MODEL_PROPERTY ||
+            tag >> 3 == 20 || tag >> 3 == ONNX_MODEL_FUNCTION);
 }
 
 static bool is_one_of(const char *kind, const char *const *kinds)
@@ -130,11 +131,29 @@ static void restrict_cuts(struct model *model)
     }
 }
 
+static char *property(const struct model *model, const char *key)
+{
+    struct protobuf_reader reader =
+        protobuf_read((struct protobuf_span){model->bytes, model->size});
+    struct protobuf_span name, value;
+    struct protobuf_field field;
+
+    while (protobuf_next(&reader, &field) == 0) {
+        if (field.number == ONNX_MODEL_PROPERTY &&
+            onnx_entry_read(field.body, &name, &value) == 0 && onnx_span_is(name, key) &&
+            protobuf_is_text(value)) {
+            return onnx_span_text(value);
+        }
+    }
+    return NULL;
+}
+
 const struct model_format model_onnx = {
     .name = "onnx",
     .probe = probe,
     .read = onnx_read,
     .restrict_cuts = restrict_cuts,
     .segment = onnx_segment,
+    .property = property,
     .close = onnx_close,
 };

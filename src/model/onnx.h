@@ -31,6 +31,7 @@ enum {
     ONNX_MODEL_IR_VERSION = 1,
     ONNX_MODEL_GRAPH = 7,
     ONNX_MODEL_OPSET = 8,
+    ONNX_MODEL_PROPERTY = 14,
     ONNX_MODEL_FUNCTION = 25,
     ONNX_OPSET_VERSION = 2,
     ONNX_GRAPH_NODE = 1,
@@ -101,6 +102,10 @@ struct onnx_detail {
     struct protobuf_span
         *batches; /* names of dimensions that stand for the batch: they are 1 */
 };
+
+/* StringStringEntryProto; -EBADMSG. */
+int onnx_entry_read(struct protobuf_span proto, struct protobuf_span *ret_key,
+                    struct protobuf_span *ret_value);
 
 /* TensorProto. `shape` has type 0 when brume's tensors cannot hold it. `raw` is where its bytes
  * lie as such; for one in a file of its own onnx_outside_find() says where. */

@@ -163,6 +163,10 @@ struct protobuf_span sample_file(void)
     size_t opset = protobuf_begin(&file, ONNX_MODEL_OPSET);
     protobuf_write_number(&file, ONNX_OPSET_VERSION, 13);
     protobuf_end(&file, opset);
+    size_t property = protobuf_begin(&file, ONNX_MODEL_PROPERTY);
+    protobuf_write_text(&file, ONNX_ENTRY_KEY, "made for");
+    protobuf_write_text(&file, ONNX_ENTRY_VALUE, "tests");
+    protobuf_end(&file, property);
     protobuf_write_bytes(&file, ONNX_MODEL_GRAPH, graph.bytes, graph.size);
     assert(!file.failed && !graph.failed);
     graph.size = 0;

@@ -35,7 +35,8 @@ void sample_scalar(const char *name, float value);
 void sample_vector(const char *name, float value);
 void sample_zero(const char *name);
 
-/* A file of operator set 13 from the graph, which is empty again. */
+/* A file of operator set 13 from the graph, which is empty again. It has the property "made
+ * for": "tests". */
 struct protobuf_span sample_file(void);
 void sample_finish(void);
 

@@ -90,6 +90,17 @@ static void layers_have_names_kinds_shapes_and_costs(void **state)
     assert_null(model->note);
 }
 
+static void a_file_says_what_it_is(void **state)
+{
+    (void)state;
+    add_chain();
+    cleanup(model_closep) struct model *model = open_file();
+    cleanup(memory_free) char *known = model_property(model, "made for");
+
+    assert_string_equal(known, "tests");
+    assert_null(model_property(model, "made"));
+}
+
 static void an_open_batch_is_one(void **state)
 {
     (void)state;
@@ -461,6 +472,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_have_names_kinds_shapes_and_costs),
+        cmocka_unit_test(a_file_says_what_it_is),
         cmocka_unit_test(an_open_batch_is_one),
         cmocka_unit_test(other_open_dimensions_forbid_cuts),
         cmocka_unit_test(a_segment_is_a_model),

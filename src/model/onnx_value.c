@@ -25,6 +25,29 @@ int onnx_broken(struct error *err)
     return error_set(err, -EBADMSG, "the file is broken off or damaged");
 }
 
+int onnx_entry_read(struct protobuf_span proto, struct protobuf_span *ret_key,
+                    struct protobuf_span *ret_value)
+{
+    struct protobuf_reader reader = protobuf_read(proto);
+    struct protobuf_span key = {0}, value = {0};
+    struct protobuf_field field;
+    int r;
+
+    while ((r = protobuf_next(&reader, &field)) == 0) {
+        if (field.number == ONNX_ENTRY_KEY) {
+            key = field.body;
+        } else if (field.number == ONNX_ENTRY_VALUE) {
+            value = field.body;
+        }
+    }
+    if (r < 0) {
+        return r;
+    }
+    *ret_key = key;
+    *ret_value = value;
+    return 0;
+}
+
 static int read_dimension(struct protobuf_span proto, uint32_t *ret_value,
                           struct protobuf_span *ret_name)
 {

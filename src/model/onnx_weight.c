@@ -77,17 +77,11 @@ static size_t parse_size(struct protobuf_span text)
 /* Says where a weight is that lies in a file of its own. */
 static int read_entry(struct onnx_weight *weight, struct protobuf_span entry)
 {
-    struct protobuf_reader reader = protobuf_read(entry);
-    struct protobuf_span key = {0}, value = {0};
-    struct protobuf_field field;
-    int r;
+    struct protobuf_span key, value;
 
-    while ((r = protobuf_next(&reader, &field)) == 0) {
-        if (field.number == ONNX_ENTRY_KEY) {
-            key = field.body;
-        } else if (field.number == ONNX_ENTRY_VALUE) {
-            value = field.body;
-        }
+    int r = onnx_entry_read(entry, &key, &value);
+    if (r < 0) {
+        return r;
     }
     if (onnx_span_is(key, "location")) {
         weight->location = value;
@@ -97,7 +91,7 @@ static int read_entry(struct onnx_weight *weight, struct protobuf_span entry)
         weight->length = parse_size(value);
         weight->has_length = true;
     }
-    return r < 0 ? r : 0;
+    return 0;
 }
 
 static int read_weight_field(struct weight_reading *reading, struct onnx_weight *weight,

@@ -24,6 +24,8 @@ struct model_format {
      * those of the part: inputs, then outputs, in its order. */
     int (*segment)(const struct model *model, const struct model_part *part,
                    struct model_segment *segment, struct error *err);
+    char *(*property)(const struct model *model,
+                      const char *key); /* see model.h; may be NULL */
     void (*close)(struct model *model); /* frees `detail`; may be NULL */
 };
 
