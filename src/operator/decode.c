@@ -6,6 +6,7 @@
  * that still has the size asked for, which costs a fraction; the view says so.
  */
 #include <brume/operator.h>
+#include <errno.h>
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +109,7 @@ static int decode_jpeg(struct brume_call *call, tjhandle decoder,
     struct brume_tensor *picture = output(call, (uint32_t)width, (uint32_t)height,
                                           (uint32_t)full_width, (uint32_t)full_height);
     if (picture == NULL) {
-        return -1;
+        return -EINVAL;
     }
     if (tjDecompress2(decoder, bytes->data, bytes->shape[0], picture->data, width, 0, height,
                       TJPF_RGB, flags) < 0 &&
@@ -131,7 +132,7 @@ static int decode_png(struct brume_call *call, const struct brume_tensor *bytes)
     struct brume_tensor *picture =
         output(call, image.width, image.height, image.width, image.height);
     if (picture == NULL) {
-        ret = -1;
+        ret = -EINVAL;
     } else if (!png_image_finish_read(&image, &white, picture->data, 0, NULL)) {
         ret = brume_fail(call, "a damaged PNG: %s", image.message);
     }

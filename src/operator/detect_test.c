@@ -36,7 +36,7 @@ static struct frame *photograph(void)
         print_message("%s is not there: skipped\n", PHOTO);
         skip();
     }
-    return pass(rig_open("decode", NULL), rig_file(PHOTO));
+    return pass(RIG_OPEN("decode"), rig_file(PHOTO));
 }
 
 static const char *name_of(const struct frame *boxes, size_t row, char *buffer, size_t size)
@@ -51,6 +51,7 @@ static const char *name_of(const struct frame *boxes, size_t row, char *buffer, 
         at = at == NULL ? NULL : at + 1;
     }
     assert_non_null(at);
+    at = at != NULL ? at : "";
     snprintf(buffer, size, "%.*s", (int)strcspn(at, "\n"), at);
     return buffer;
 }
@@ -82,11 +83,11 @@ static void save(struct frame *photo, struct frame *boxes, const char *name)
     const char *folder = getenv("BRUME_TEST_PICTURES");
 
     if (folder != NULL) {
-        cleanup(operator_closep) struct operator_instance *draw = rig_open("draw", NULL);
+        cleanup(operator_closep) struct operator_instance *draw = RIG_OPEN("draw");
         cleanup(memory_free) char *path = memory_format("%s/%s", folder, name);
         struct frame *drawn = rig_process(draw, 0, (struct frame *[]){photo, boxes});
 
-        assert_null(pass(rig_open("image-sink", "path", path, NULL), drawn));
+        assert_null(pass(RIG_OPEN("image-sink", "path", path, "format", "png"), drawn));
     }
 }
 
@@ -126,15 +127,15 @@ static struct frame *detect(const char *path, const char *range, const char *cha
     size_t cut = middle(path, &end);
     cleanup(memory_free) char *first = memory_format("0:%zu", cut);
     cleanup(memory_free) char *second = memory_format("%zu:%zu", cut, end);
-    struct frame *whole = pass(rig_open("model", "file", path, "range", range, "channels",
-                                        channels, "numerics", "exact", NULL),
+    struct frame *whole = pass(RIG_OPEN("model", "file", path, "range", range, "channels",
+                                        channels, "numerics", "exact"),
                                frame_ref(fit));
-    struct frame *front = pass(rig_open("model", "file", path, "range", range, "channels",
-                                        channels, "numerics", "exact", "segment", first, NULL),
+    struct frame *front = pass(RIG_OPEN("model", "file", path, "range", range, "channels",
+                                        channels, "numerics", "exact", "segment", first),
                                fit);
     cleanup(frame_unrefp) struct frame *both =
-        pass(rig_open("model", "file", path, "range", range, "channels", channels, "numerics",
-                      "exact", "segment", second, NULL),
+        pass(RIG_OPEN("model", "file", path, "range", range, "channels", channels, "numerics",
+                      "exact", "segment", second),
              front);
 
     assert_int_equal(whole->n_tensors, both->n_tensors);
@@ -153,10 +154,9 @@ static void ssd_mobilenet_finds_dog_bicycle_and_car(void **state)
     cleanup(memory_free) char *path = rig_model("ssd_mobilenet_v2_oi.tflite");
     cleanup(memory_free) char *names = rig_model("ssd_mobilenet_v2_oi.names");
     cleanup(frame_unrefp) struct frame *photo = photograph();
-    struct frame *fit = pass(rig_open("resize", "size", "300x300", NULL), frame_ref(photo));
+    struct frame *fit = pass(RIG_OPEN("resize", "size", "300x300"), frame_ref(photo));
     struct frame *out = detect(path, "-1..1", "rgb", fit);
-    cleanup(frame_unrefp) struct frame *boxes =
-        pass(rig_open("ssd", "labels", names, NULL), out);
+    cleanup(frame_unrefp) struct frame *boxes = pass(RIG_OPEN("ssd", "labels", names), out);
     (void)state;
 
     expect_all(photo, boxes, "ssd", things);
@@ -169,11 +169,11 @@ static void yolox_finds_dog_bicycle_and_car(void **state)
     cleanup(memory_free) char *path = rig_model("yolox_nano.onnx");
     cleanup(frame_unrefp) struct frame *photo = photograph();
     struct frame *fit =
-        pass(rig_open("letterbox", "size", "416x416", "align", "top-left", "fill", "114", NULL),
+        pass(RIG_OPEN("letterbox", "size", "416x416", "align", "top-left", "fill", "114"),
              frame_ref(photo));
     struct frame *out = detect(path, "0..255", "bgr", fit);
     cleanup(frame_unrefp) struct frame *boxes =
-        pass(rig_open("yolo", "labels", COCO_NAMES, NULL), out);
+        pass(RIG_OPEN("yolo", "labels", COCO_NAMES), out);
     (void)state;
 
     expect_all(photo, boxes, "yolox", things);
@@ -185,11 +185,11 @@ static void tinier_yolo_finds_dog_bicycle_and_car(void **state)
         {"dog", 222, 380, 0.89F}, {"bicycle", 345, 278, 0.74F}, {"car", 578, 124, 0.86F}, {0}};
     cleanup(memory_free) char *path = rig_model("tinier-yolo-voc-float.onnx");
     cleanup(frame_unrefp) struct frame *photo = photograph();
-    struct frame *fit = pass(rig_open("letterbox", "size", "416x416", NULL), frame_ref(photo));
+    struct frame *fit = pass(RIG_OPEN("letterbox", "size", "416x416"), frame_ref(photo));
     struct frame *out = detect(path, "0..1", "rgb", fit);
     cleanup(frame_unrefp) struct frame *boxes =
-        pass(rig_open("yolo", "labels", VOC_NAMES, "head", "region", "anchors",
-                      "1.08,1.19,3.42,4.41,6.63,11.38,9.42,5.11,16.62,10.52", NULL),
+        pass(RIG_OPEN("yolo", "labels", VOC_NAMES, "head", "region", "anchors",
+                      "1.08,1.19,3.42,4.41,6.63,11.38,9.42,5.11,16.62,10.52"),
              out);
     (void)state;
 
@@ -205,17 +205,17 @@ static void a_picture_of_the_wrong_size_is_refused_by_name(void **state)
     struct error err = {0};
     (void)state;
 
-    assert_true(rig_infer(&in, &out, &err, "model", "file", path, NULL) < 0);
+    assert_true(RIG_INFER(&in, &out, &err, "model", "file", path) < 0);
     assert_string_equal(
         err.text, "model: the network wants pictures of 416x416 pixels (float32[1, 3, 416, "
                   "416]), not 300x300: put `letterbox` or `resize` before it");
     in.shapes[0].dims[0] = 416;
     in.shapes[0].dims[1] = 416;
-    assert_int_equal(rig_infer(&in, &out, &err, "model", "file", path, NULL), 0);
+    assert_int_equal(RIG_INFER(&in, &out, &err, "model", "file", path), 0);
     assert_int_equal(out.n, 1);
     assert_int_equal(out.shapes[0].dims[1], 3549);
-    assert_int_equal(rig_infer(&out, &in, &err, "yolo", "labels", COCO_NAMES, NULL), 0);
-    assert_true(rig_infer(&out, &in, &err, "yolo", "labels", VOC_NAMES, NULL) < 0);
+    assert_int_equal(RIG_INFER(&out, &in, &err, "yolo", "labels", COCO_NAMES), 0);
+    assert_true(RIG_INFER(&out, &in, &err, "yolo", "labels", VOC_NAMES) < 0);
 }
 
 int main(void)

@@ -9,6 +9,7 @@
  * The planner cuts a model by the parameter `segment`, "from:to" (see network.h), and pins the
  * file with `hash`; neither is in the table, for nobody writes them into a manifest.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,25 +103,24 @@ static int make_tables(struct brume_call *call, struct cast *cast)
     return ret;
 }
 
-static int make(struct brume_call *call, struct state **ret_state)
+/* NULL after brume_fail(). */
+static struct state *make(struct brume_call *call)
 {
     cleanup(close_modelp) struct state *state = memory_new(1, sizeof(*state));
     struct error err;
-    int ret = network_open(brume_param(call, "file"), brume_param(call, "segment"),
-                           brume_param(call, "hash"), &state->network, &err);
 
-    if (ret < 0) {
-        return brume_fail(call, "%s", err.text);
+    if (network_open(brume_param(call, "file"), brume_param(call, "segment"),
+                     brume_param(call, "hash"), &state->network, &err) < 0) {
+        brume_fail(call, "%s", err.text);
+        return NULL;
     }
-    ret = make_tables(call, &state->cast);
-    if (ret < 0) {
-        return ret;
+    if (make_tables(call, &state->cast) < 0) {
+        return NULL;
     }
     state->takes_pictures = state->network->from == 0 && state->network->n_in == 1 &&
                             network_in(state->network, 0)->rank == 4 &&
                             cast_init(network_in(state->network, 0), &state->cast, &err) == 0;
-    *ret_state = STEAL(state);
-    return 0;
+    return STEAL(state);
 }
 
 static bool is_picture(const struct state *state, const struct brume_tensor *tensor)
@@ -177,12 +177,12 @@ static int check(struct brume_call *call, const struct state *state)
 
 static int infer(struct brume_call *call)
 {
-    cleanup(close_modelp) struct state *state = NULL;
-    int ret = make(call, &state);
+    cleanup(close_modelp) struct state *state = make(call);
 
-    if (ret == 0 && brume_input(call, 0, 0) != NULL) {
-        ret = check(call, state);
+    if (state == NULL) {
+        return -EINVAL;
     }
+    int ret = brume_input(call, 0, 0) != NULL ? check(call, state) : 0;
     for (size_t i = 0; ret == 0 && i < state->network->n_out; i++) {
         const struct tensor_shape *shape = network_out(state->network, i);
 
@@ -197,17 +197,17 @@ static int open_model(struct brume_call *call, void **ret_state)
         .threads = (unsigned)brume_param_integer(call, "threads"),
         .exact = strcmp(brume_param(call, "numerics"), "exact") == 0,
     };
-    cleanup(close_modelp) struct state *state = NULL;
+    cleanup(close_modelp) struct state *state = make(call);
     struct error err;
-    int ret = make(call, &state);
 
-    if (ret == 0 && network_start(state->network, &options, &err) < 0) {
-        ret = brume_fail(call, "%s", err.text);
+    if (state == NULL) {
+        return -EINVAL;
     }
-    if (ret == 0) {
-        *ret_state = STEAL(state);
+    if (network_start(state->network, &options, &err) < 0) {
+        return brume_fail(call, "%s", err.text);
     }
-    return ret;
+    *ret_state = STEAL(state);
+    return 0;
 }
 
 static int cast_picture(struct brume_call *call, const struct state *state,

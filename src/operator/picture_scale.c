@@ -68,7 +68,7 @@ static void pick(const uint16_t *restrict row, const struct column *restrict col
 void picture_scale(const struct picture *from, const struct picture *to, void *scratch)
 {
     struct column *columns = scratch;
-    uint16_t *row = (uint16_t *)((char *)scratch + columns_size(to));
+    uint16_t *row = (void *)((char *)scratch + columns_size(to));
 
     assert(from->width > 0 && from->height > 0);
     for (uint32_t x = 0; x < to->width; x++) {

@@ -17,15 +17,14 @@ static const uint8_t *pixel(const struct frame *frame, uint32_t x, uint32_t y)
 static void write_picture(const char *folder, const char *format)
 {
     cleanup(operator_closep) struct operator_instance *sink =
-        rig_open("image-sink", "path", folder, "format", format, "quality", "98", NULL);
+        RIG_OPEN("image-sink", "path", folder, "format", format, "quality", "98");
 
     assert_null(rig_pass(sink, rig_picture(40, 24)));
 }
 
 static struct frame *read_picture(const char *path, const char *key, const char *value)
 {
-    cleanup(operator_closep) struct operator_instance *decode =
-        rig_open("decode", key, value, NULL);
+    cleanup(operator_closep) struct operator_instance *decode = RIG_OPEN("decode", key, value);
 
     return rig_pass(decode, rig_file(path));
 }
@@ -79,7 +78,7 @@ static void a_jpeg_can_be_decoded_smaller_and_the_view_tells(void **state)
 
 static void a_damaged_file_costs_its_frame_and_says_why(void **state)
 {
-    cleanup(operator_closep) struct operator_instance *decode = rig_open("decode", NULL);
+    cleanup(operator_closep) struct operator_instance *decode = RIG_OPEN("decode");
     cleanup(memory_free) void *bytes = NULL;
     char *folder = rig_folder();
     cleanup(memory_free) char *path = memory_format("%s/000000.jpg", folder);
@@ -107,7 +106,7 @@ static void a_picture_that_claims_to_be_huge_is_refused(void **state)
     static const uint8_t huge[] = {
         0xFF, 0xD8, 0xFF, 0xC0, 0, 17, 8, 0xFF, 0xDC, 0xFF, 0xDC, 3, 1, 0x11, 0,  2, 0x11, 0, 3,
         0x11, 0,    0xFF, 0xDA, 0, 12, 3, 1,    0,    2,    0,    3, 0, 0,    63, 0, 0};
-    cleanup(operator_closep) struct operator_instance *decode = rig_open("decode", NULL);
+    cleanup(operator_closep) struct operator_instance *decode = RIG_OPEN("decode");
     cleanup(frame_unrefp) struct frame *frame = rig_bytes(huge, sizeof(huge));
     struct error err = {0};
     (void)state;
@@ -120,7 +119,7 @@ static void a_picture_that_claims_to_be_huge_is_refused(void **state)
 static void letterbox_keeps_proportions_and_the_view_knows_where(void **state)
 {
     cleanup(operator_closep) struct operator_instance *box =
-        rig_open("letterbox", "size", "20x20", "fill", "9", NULL);
+        RIG_OPEN("letterbox", "size", "20x20", "fill", "9");
     cleanup(frame_unrefp) struct frame *out = rig_pass(box, rig_picture(40, 20));
     (void)state;
 
@@ -141,7 +140,7 @@ static void letterbox_keeps_proportions_and_the_view_knows_where(void **state)
 static void letterbox_can_put_the_picture_into_the_corner(void **state)
 {
     cleanup(operator_closep) struct operator_instance *box =
-        rig_open("letterbox", "size", "20x20", "fill", "114", "align", "top-left", NULL);
+        RIG_OPEN("letterbox", "size", "20x20", "fill", "114", "align", "top-left");
     cleanup(frame_unrefp) struct frame *out = rig_pass(box, rig_picture(10, 20));
     (void)state;
 
@@ -153,7 +152,7 @@ static void letterbox_can_put_the_picture_into_the_corner(void **state)
 static void a_picture_of_the_right_size_passes_unchanged(void **state)
 {
     cleanup(operator_closep) struct operator_instance *resize =
-        rig_open("resize", "size", "31x17", NULL);
+        RIG_OPEN("resize", "size", "31x17");
     cleanup(frame_unrefp) struct frame *before = rig_picture(31, 17);
     cleanup(frame_unrefp) struct frame *after = rig_pass(resize, frame_ref(before));
     (void)state;
@@ -165,9 +164,9 @@ static void a_picture_of_the_right_size_passes_unchanged(void **state)
 static void views_add_up_over_several_steps(void **state)
 {
     cleanup(operator_closep) struct operator_instance *half =
-        rig_open("resize", "size", "20x40", NULL);
+        RIG_OPEN("resize", "size", "20x40");
     cleanup(operator_closep) struct operator_instance *box =
-        rig_open("letterbox", "size", "20x20", NULL);
+        RIG_OPEN("letterbox", "size", "20x20");
     cleanup(frame_unrefp) struct frame *out =
         rig_pass(box, rig_pass(half, rig_picture(40, 40)));
     (void)state;
@@ -180,7 +179,7 @@ static void views_add_up_over_several_steps(void **state)
 static void a_single_pixel_can_be_stretched(void **state)
 {
     cleanup(operator_closep) struct operator_instance *resize =
-        rig_open("resize", "size", "7x5", NULL);
+        RIG_OPEN("resize", "size", "7x5");
     struct tensor *tensor =
         rig_tensor(TENSOR_U8, 3, (uint32_t[]){1, 1, 3}, (uint8_t[]){1, 2, 255});
     cleanup(frame_unrefp) struct frame *out = rig_pass(resize, rig_frame(0, 1, &tensor));
@@ -195,18 +194,18 @@ static void what_is_no_picture_is_refused(void **state)
     struct operator_shapes in = {
         .n = 1, .shapes = {{.type = TENSOR_F32, .rank = 3, .dims = {4, 4, 3}}}};
     cleanup(operator_closep) struct operator_instance *box =
-        rig_open("letterbox", "size", "20x20", NULL);
+        RIG_OPEN("letterbox", "size", "20x20");
     struct tensor *tensor = rig_tensor(TENSOR_U8, 3, (uint32_t[]){4, 0, 3}, NULL);
     cleanup(frame_unrefp) struct frame *empty = rig_frame(0, 1, &tensor);
     struct operator_shapes out;
     struct error err = {0};
     (void)state;
 
-    assert_true(rig_infer(&in, &out, &err, "letterbox", "size", "20x20", NULL) < 0);
+    assert_true(RIG_INFER(&in, &out, &err, "letterbox", "size", "20x20") < 0);
     assert_string_equal(err.text,
                         "letterbox: wants one picture, u8[height, width, 3], on input 0");
     in.shapes[0].type = TENSOR_U8;
-    assert_int_equal(rig_infer(&in, &out, &err, "letterbox", "size", "20x30", NULL), 0);
+    assert_int_equal(RIG_INFER(&in, &out, &err, "letterbox", "size", "20x30"), 0);
     assert_int_equal(out.shapes[0].dims[0], 30);
     assert_true(rig_try(box, 0, &empty, &err) < 0);
     assert_string_equal(err.text, "letterbox: the picture on input 0 has no pixels");
@@ -216,9 +215,9 @@ static void boxes_are_drawn_where_the_view_puts_them(void **state)
 {
     static const float rows[][6] = {{20, 40, 40, 30, 0.9F, 0}, {-50, 1e9F, 1e9F, 3, 0.5F, 7}};
     cleanup(operator_closep) struct operator_instance *half =
-        rig_open("resize", "size", "60x60", NULL);
+        RIG_OPEN("resize", "size", "60x60");
     cleanup(operator_closep) struct operator_instance *draw =
-        rig_open("draw", "thickness", "2", "text", "1", NULL);
+        RIG_OPEN("draw", "thickness", "2", "text", "1");
     cleanup(frame_unrefp) struct frame *picture = rig_pass(half, rig_picture(120, 120));
     cleanup(frame_unrefp) struct frame *boxes = rig_boxes(2, rows, "dog\n");
     cleanup(frame_unrefp) struct frame *out =
@@ -239,7 +238,7 @@ static void boxes_are_drawn_where_the_view_puts_them(void **state)
 static void the_picture_that_came_in_is_left_as_it_is(void **state)
 {
     static const float rows[][6] = {{0, 0, 40, 30, 0.9F, 0}};
-    cleanup(operator_closep) struct operator_instance *draw = rig_open("draw", NULL);
+    cleanup(operator_closep) struct operator_instance *draw = RIG_OPEN("draw");
     cleanup(frame_unrefp) struct frame *picture = rig_picture(50, 50);
     cleanup(frame_unrefp) struct frame *same = rig_picture(50, 50);
     cleanup(frame_unrefp) struct frame *boxes = rig_boxes(1, rows, "dog\n");

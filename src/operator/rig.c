@@ -17,60 +17,50 @@ struct request {
     struct operator_param params[PARAMS_MAX];
 };
 
-static void read_request(struct request *request, const char *use, va_list args)
+static void read_request(struct request *request, const char *const *words)
 {
     struct error err;
-    const char *name;
 
-    *request = (struct request){.setup = {.name = use, .params = request->params}};
-    if (registry_find(use, &request->setup.type, &err) < 0) {
+    *request = (struct request){.setup = {.name = words[0], .params = request->params}};
+    if (registry_find(words[0], &request->setup.type, &err) < 0) {
         fail_msg("%s", err.text);
     }
-    while ((name = va_arg(args, const char *)) != NULL) {
+    for (size_t i = 1; words[i] != NULL && words[i + 1] != NULL; i += 2) {
         assert_true(request->setup.n_params < PARAMS_MAX);
         request->params[request->setup.n_params++] =
-            (struct operator_param){name, va_arg(args, const char *)};
+            (struct operator_param){words[i], words[i + 1]};
     }
 }
 
-struct operator_instance *rig_open(const char *use, ...)
+struct operator_instance *rig_open(const char *const *words)
 {
     struct operator_instance *instance = NULL;
     struct request request;
     struct error err;
-    va_list args;
 
-    va_start(args, use);
-    read_request(&request, use, args);
-    va_end(args);
+    read_request(&request, words);
     if (operator_open(&request.setup, &instance, &err) < 0) {
         fail_msg("%s", err.text);
     }
     return instance;
 }
 
-void rig_refuse(struct error *ret_err, const char *use, ...)
+void rig_refuse(const char *const *words, struct error *ret_err)
 {
     struct operator_instance *instance = NULL;
     struct request request;
-    va_list args;
 
-    va_start(args, use);
-    read_request(&request, use, args);
-    va_end(args);
+    read_request(&request, words);
     assert_true(operator_open(&request.setup, &instance, ret_err) < 0);
 }
 
-int rig_infer(const struct operator_shapes *inputs, struct operator_shapes *ret_output,
-              struct error *ret_err, const char *use, ...)
+int rig_infer(const char *const *words, const struct operator_shapes *inputs,
+              struct operator_shapes *ret_output, struct error *ret_err)
 {
     struct operator_shapes outputs[OPERATOR_PORTS_MAX];
     struct request request;
-    va_list args;
 
-    va_start(args, use);
-    read_request(&request, use, args);
-    va_end(args);
+    read_request(&request, words);
     memset(outputs, 0, sizeof(outputs));
     int ret = operator_infer(&request.setup, inputs, outputs, ret_err);
     *ret_output = outputs[0];

@@ -7,14 +7,19 @@
 #include "base/test.h"
 #include "operator/call.h"
 
-/* Opens operator `use`; then come names and values of parameters, and NULL. */
-struct operator_instance *rig_open(const char *use, ...) __attribute__((sentinel));
+/* RIG_OPEN("letterbox", "size", "20x20"): an operator, then names and values of parameters. */
+#define RIG_OPEN(...) rig_open((const char *const[]){__VA_ARGS__, NULL})
+struct operator_instance *rig_open(const char *const *words);
+
 /* The same, and expects the error; its sentence goes to `ret_err`. */
-void rig_refuse(struct error *ret_err, const char *use, ...) __attribute__((sentinel));
+#define RIG_REFUSE(ret_err, ...) rig_refuse((const char *const[]){__VA_ARGS__, NULL}, ret_err)
+void rig_refuse(const char *const *words, struct error *ret_err);
 
 /* Asks for the output shapes of port 0; the error's code, or 0. */
-int rig_infer(const struct operator_shapes *inputs, struct operator_shapes *ret_output,
-              struct error *ret_err, const char *use, ...) __attribute__((sentinel));
+#define RIG_INFER(inputs, ret_output, ret_err, ...) \
+    rig_infer((const char *const[]){__VA_ARGS__, NULL}, inputs, ret_output, ret_err)
+int rig_infer(const char *const *words, const struct operator_shapes *inputs,
+              struct operator_shapes *ret_output, struct error *ret_err);
 
 /* Processes a frame and returns that of output port 0, to be unref'ed; NULL from a sink. */
 struct frame *rig_process(struct operator_instance *instance, uint64_t sequence,

@@ -5,6 +5,7 @@
  * cell (a small square, and twice and half as wide as high), on each other one six (aspects 1,
  * 2, 1/2, 3, 1/3, and a square of the size between this grid's and the next).
  */
+#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -79,13 +80,16 @@ static void close_ssdp(struct ssd **ssd)
 static void add_grid(struct ssd *ssd, unsigned cells, const double (*shapes)[2], unsigned n)
 {
     for (unsigned at = 0; at < cells * cells; at++) {
+        unsigned row = at / cells;
+        unsigned column = at % cells;
+
         for (unsigned i = 0; i < n; i++) {
             double side = shapes[i][0];
             double root = sqrt(shapes[i][1]);
 
             ssd->anchors[ssd->n_anchors++] = (struct anchor){
-                .x = ((float)(at % cells) + 0.5F) / (float)cells,
-                .y = ((float)(at / cells) + 0.5F) / (float)cells,
+                .x = ((float)column + 0.5F) / (float)cells,
+                .y = ((float)row + 0.5F) / (float)cells,
                 .width = (float)(side * root),
                 .height = (float)(side / root),
             };
@@ -133,20 +137,22 @@ static int make_anchors(struct brume_call *call, struct ssd *ssd)
     return 0;
 }
 
-static int make(struct brume_call *call, struct ssd **ret_ssd)
+/* NULL after brume_fail(). */
+static struct ssd *make(struct brume_call *call)
 {
     cleanup(close_ssdp) struct ssd *ssd = memory_new(1, sizeof(*ssd));
     struct error err;
 
     if (labels_load(brume_param(call, "labels"), &ssd->labels, &err) < 0) {
-        return brume_fail(call, "%s", err.text);
+        brume_fail(call, "%s", err.text);
+        return NULL;
     }
     if (brume_param_numbers(call, "scales", SCALES, ssd->scales) != SCALES) {
-        return brume_fail(call, "'scales' must be %d numbers", SCALES);
+        brume_fail(call, "'scales' must be %d numbers", SCALES);
+        return NULL;
     }
-    int ret = make_anchors(call, ssd);
-    if (ret < 0) {
-        return ret;
+    if (make_anchors(call, ssd) < 0) {
+        return NULL;
     }
     ssd->threshold = (float)brume_param_number(call, "threshold");
     ssd->overlap = (float)brume_param_number(call, "overlap");
@@ -155,8 +161,7 @@ static int make(struct brume_call *call, struct ssd **ret_ssd)
     ssd->raw_threshold =
         ssd->sigmoid ? logf(ssd->threshold / (1 - ssd->threshold)) : ssd->threshold;
     brume_param_size(call, "size", &ssd->width, &ssd->height);
-    *ret_ssd = STEAL(ssd);
-    return 0;
+    return STEAL(ssd);
 }
 
 static bool is_list(const struct brume_tensor *tensor, size_t n)
@@ -166,27 +171,30 @@ static bool is_list(const struct brume_tensor *tensor, size_t n)
            (tensor->rank == 2 || tensor->shape[0] == 1) && tensor->rank <= 3;
 }
 
-/* Tells the boxes, four numbers each, from the scores; in whatever order they come. */
-static int tell_apart(struct brume_call *call, const struct ssd *ssd,
-                      const struct brume_tensor **ret_boxes,
-                      const struct brume_tensor **ret_scores)
+/* Tells the boxes, four numbers each, from the scores, in whatever order they come. False after
+ * brume_fail(). */
+static bool tell_apart(struct brume_call *call, const struct ssd *ssd,
+                       const struct brume_tensor **ret_boxes,
+                       const struct brume_tensor **ret_scores)
 {
     const struct brume_tensor *first = brume_input(call, 0, 0);
     const struct brume_tensor *second = brume_input(call, 0, 1);
     size_t n = ssd->n_anchors;
 
     if (brume_input_count(call, 0) != 2 || !is_list(first, n) || !is_list(second, n)) {
-        return brume_fail(call,
-                          "wants two outputs of the network, float32[1, %zu, 4] and "
-                          "float32[1, %zu, classes]: %zu anchors by 'grids'",
-                          n, n, n);
+        brume_fail(call,
+                   "wants two outputs of the network, float32[1, %zu, 4] and "
+                   "float32[1, %zu, classes]: %zu anchors by 'grids'",
+                   n, n, n);
+        return false;
     }
     bool swapped = first->shape[first->rank - 1] != 4;
     *ret_boxes = swapped ? second : first;
     *ret_scores = swapped ? first : second;
     size_t n_classes = (*ret_scores)->shape[(*ret_scores)->rank - 1];
     if ((*ret_boxes)->shape[(*ret_boxes)->rank - 1] != 4) {
-        return brume_fail(call, "neither output has four numbers per anchor");
+        brume_fail(call, "neither output has four numbers per anchor");
+        return false;
     }
     if (n_classes < 2 || (n_classes != ssd->labels.n && n_classes != ssd->labels.n + 1)) {
         return brume_fail(call,
@@ -194,29 +202,26 @@ static int tell_apart(struct brume_call *call, const struct ssd *ssd,
                           "%zu labels",
                           n_classes, ssd->labels.n);
     }
-    return 0;
+    return true;
 }
 
 static int infer(struct brume_call *call)
 {
-    cleanup(close_ssdp) struct ssd *ssd = NULL;
+    cleanup(close_ssdp) struct ssd *ssd = make(call);
     const struct brume_tensor *boxes;
     const struct brume_tensor *scores;
-    int ret = make(call, &ssd);
 
-    if (ret == 0 && brume_input(call, 0, 0) != NULL) {
-        ret = tell_apart(call, ssd, &boxes, &scores);
+    if (ssd == NULL ||
+        (brume_input(call, 0, 0) != NULL && !tell_apart(call, ssd, &boxes, &scores))) {
+        return -EINVAL;
     }
-    return ret < 0 ? ret : boxes_infer(call);
+    return boxes_infer(call);
 }
 
 static int open_ssd(struct brume_call *call, void **ret_state)
 {
-    struct ssd *ssd = NULL;
-    int ret = make(call, &ssd);
-
-    *ret_state = ssd;
-    return ret;
+    *ret_state = make(call);
+    return *ret_state != NULL ? 0 : -EINVAL;
 }
 
 static void add_box(const struct ssd *ssd, const struct anchor *anchor, const float *offsets,
@@ -240,10 +245,9 @@ static int process(struct brume_call *call, void *state)
     cleanup(boxes_finishp) struct boxes boxes = {0};
     const struct brume_tensor *offsets;
     const struct brume_tensor *scores;
-    int ret = tell_apart(call, ssd, &offsets, &scores);
 
-    if (ret < 0) {
-        return ret;
+    if (!tell_apart(call, ssd, &offsets, &scores)) {
+        return -EINVAL;
     }
     uint32_t n_classes = scores->shape[scores->rank - 1];
     uint32_t first_label = n_classes == ssd->labels.n ? 0 : 1;

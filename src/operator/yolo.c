@@ -6,6 +6,7 @@
  */
 #include "operator/yolo.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,24 +112,22 @@ static int read_lists(struct brume_call *call, struct yolo *yolo)
     return read_anchors(call, yolo);
 }
 
-static int make(struct brume_call *call, struct yolo **ret_yolo)
+/* NULL after brume_fail(). */
+static struct yolo *make(struct brume_call *call)
 {
     cleanup(close_yolop) struct yolo *yolo = memory_new(1, sizeof(*yolo));
     struct error err;
 
     if (labels_load(brume_param(call, "labels"), &yolo->labels, &err) < 0) {
-        return brume_fail(call, "%s", err.text);
+        brume_fail(call, "%s", err.text);
+        return NULL;
     }
     yolo->kind = kind_of(brume_param(call, "head"));
     yolo->threshold = (float)brume_param_number(call, "threshold");
     yolo->overlap = (float)brume_param_number(call, "overlap");
     yolo->most = (size_t)brume_param_integer(call, "most");
     brume_param_size(call, "size", &yolo->width, &yolo->height);
-    int ret = read_lists(call, yolo);
-    if (ret == 0) {
-        *ret_yolo = STEAL(yolo);
-    }
-    return ret;
+    return read_lists(call, yolo) < 0 ? NULL : STEAL(yolo);
 }
 
 static int check(struct brume_call *call, const struct yolo *yolo)
@@ -139,22 +138,19 @@ static int check(struct brume_call *call, const struct yolo *yolo)
 
 static int infer(struct brume_call *call)
 {
-    cleanup(close_yolop) struct yolo *yolo = NULL;
-    int ret = make(call, &yolo);
+    cleanup(close_yolop) struct yolo *yolo = make(call);
 
-    if (ret == 0 && brume_input(call, 0, 0) != NULL) {
-        ret = check(call, yolo);
+    if (yolo == NULL) {
+        return -EINVAL;
     }
+    int ret = brume_input(call, 0, 0) != NULL ? check(call, yolo) : 0;
     return ret < 0 ? ret : boxes_infer(call);
 }
 
 static int open_yolo(struct brume_call *call, void **ret_state)
 {
-    struct yolo *yolo = NULL;
-    int ret = make(call, &yolo);
-
-    *ret_state = yolo;
-    return ret;
+    *ret_state = make(call);
+    return *ret_state != NULL ? 0 : -EINVAL;
 }
 
 static int process(struct brume_call *call, void *state)

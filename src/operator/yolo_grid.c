@@ -1,6 +1,7 @@
 /* Region and logistic heads. Per cell and anchor there are x, y, width, height, objectness, and
  * a number per class (Redmon and Farhadi, "YOLO9000", 2016, section 2; "YOLOv3", 2018, section
  * 2.1; the stretch of x and y is YOLOv4's, 2020). */
+#include <errno.h>
 #include <math.h>
 
 #include "operator/yolo.h"
@@ -21,16 +22,18 @@ static float sigmoid(float x)
     return 1 / (1 + expf(-x));
 }
 
-static int locate(struct brume_call *call, const struct yolo *yolo, unsigned index,
-                  struct grid *ret_grid)
+/* False after brume_fail(). */
+static bool locate(struct brume_call *call, const struct yolo *yolo, unsigned index,
+                   struct grid *ret_grid)
 {
     const struct brume_tensor *tensor = brume_input(call, 0, index);
     unsigned n_heads = brume_input_count(call, 0);
     struct grid grid = {.data = tensor->data, .n_numbers = 5 + yolo->labels.n, .scale_xy = 1};
 
     if (yolo->n_mask % n_heads != 0) {
-        return brume_fail(call, "the network has %u outputs, which cannot share %u anchors",
-                          n_heads, yolo->n_mask);
+        brume_fail(call, "the network has %u outputs, which cannot share %u anchors", n_heads,
+                   yolo->n_mask);
+        return false;
     }
     grid.n_mask = yolo->n_mask / n_heads;
     grid.mask = yolo->mask + (size_t)index * grid.n_mask;
@@ -40,10 +43,11 @@ static int locate(struct brume_call *call, const struct yolo *yolo, unsigned ind
     size_t channels = grid.n_mask * grid.n_numbers;
     if (tensor->type != BRUME_F32 || tensor->rank != 4 || tensor->shape[0] != 1 ||
         (tensor->shape[1] != channels && tensor->shape[3] != channels)) {
-        return brume_fail(call,
-                          "output %u of the network is not float32[1, %zu, y, x]: %u anchors x "
-                          "(5 + %zu labels)",
-                          index, channels, grid.n_mask, yolo->labels.n);
+        brume_fail(call,
+                   "output %u of the network is not float32[1, %zu, y, x]: %u anchors x "
+                   "(5 + %zu labels)",
+                   index, channels, grid.n_mask, yolo->labels.n);
+        return false;
     }
     bool last = tensor->shape[1] != channels;
     grid.height = tensor->shape[last ? 1 : 2];
@@ -52,19 +56,20 @@ static int locate(struct brume_call *call, const struct yolo *yolo, unsigned ind
     grid.column = last ? channels : 1;
     grid.row = grid.column * grid.width;
     *ret_grid = grid;
-    return 0;
+    return true;
 }
 
 int yolo_grid_check(struct brume_call *call, const struct yolo *yolo)
 {
     unsigned n = brume_input_count(call, 0);
     struct grid grid;
-    int ret = 0;
 
-    for (unsigned i = 0; i < n && ret == 0; i++) {
-        ret = locate(call, yolo, i, &grid);
+    for (unsigned i = 0; i < n; i++) {
+        if (!locate(call, yolo, i, &grid)) {
+            return -EINVAL;
+        }
     }
-    return ret;
+    return 0;
 }
 
 static size_t best_class(const struct grid *grid, const float *numbers, float *ret_best)
@@ -145,7 +150,7 @@ void yolo_grid_read(struct brume_call *call, const struct yolo *yolo, struct box
     unsigned n = brume_input_count(call, 0);
     struct grid grid;
 
-    for (unsigned i = 0; i < n && locate(call, yolo, i, &grid) == 0; i++) {
+    for (unsigned i = 0; i < n && locate(call, yolo, i, &grid); i++) {
         for (unsigned k = 0; k < grid.n_mask; k++) {
             read_anchor(yolo, &grid, k, boxes);
         }
