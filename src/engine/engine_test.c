@@ -21,6 +21,12 @@ static const struct subject subjects[] = {
     {"tflite", "tiny.tflite"},
 };
 
+/* The same with the first dimension of x left open; fake_test.c has fake's. */
+static const struct subject open_ended[] = {
+    {"onnxruntime", "open.onnx"},
+    {"tflite", "open.tflite"},
+};
+
 /* Real networks, of packages or of BRUME_MODELS. */
 static const struct subject real[] = {
     {"tflite", "ssd_mobilenet_v2_oi.tflite"},
@@ -229,6 +235,36 @@ static void outputs_outlive_their_session(void **state)
     tensor_unref(outputs[1]);
 }
 
+static void a_dimension_left_open_takes_any_size(void **state)
+{
+    cleanup(close_opened) struct opened opened = open_with(*state, (struct engine_options){0});
+    const struct engine_port *ports;
+
+    opened.engine->inputs(opened.session, &ports);
+    assert_int_equal(ports[0].shape.dims[0], 0);
+    opened.engine->outputs(opened.session, &ports);
+    assert_int_equal(ports[0].shape.dims[0], 0);
+    for (uint32_t n = 3; n > 0; n--) {
+        const struct tensor_shape shape = {.type = TENSOR_F32, .rank = 2, .dims = {n, 4}};
+        cleanup(tensor_unrefp) struct tensor *x = make_tensor(&shape, 1);
+        struct tensor *outputs[2];
+        struct error err;
+
+        if (opened.engine->run(opened.session, &x, outputs, &err) < 0) {
+            fail_msg("%s", err.text);
+        }
+        assert_true(tensor_shape_equal(&outputs[0]->shape, &shape));
+        for (size_t i = 0; i < 4 * (size_t)n; i++) {
+            const float half = ((float *)x->data)[i] / 2;
+
+            assert_true(((float *)outputs[0]->data)[i] == half + weights[i % 4]);
+            assert_true(((float *)outputs[1]->data)[i] == half);
+        }
+        tensor_unref(outputs[0]);
+        tensor_unref(outputs[1]);
+    }
+}
+
 static void *run_often(void *opened)
 {
     for (int i = 0; i < 200; i++) {
@@ -334,6 +370,7 @@ static const struct CMUnitTest conformance[] = {
 enum {
     N_SUBJECTS = sizeof(subjects) / sizeof(*subjects),
     N_CONFORMANCE = sizeof(conformance) / sizeof(*conformance),
+    N_OPEN_ENDED = sizeof(open_ended) / sizeof(*open_ended),
     N_REAL = sizeof(real) / sizeof(*real),
 };
 
@@ -348,7 +385,7 @@ static struct CMUnitTest with_subject(struct CMUnitTest test, const struct subje
 
 int main(void)
 {
-    struct CMUnitTest tests[N_SUBJECTS * N_CONFORMANCE + N_REAL + 2] = {
+    struct CMUnitTest tests[N_SUBJECTS * N_CONFORMANCE + N_OPEN_ENDED + N_REAL + 2] = {
         cmocka_unit_test(an_engine_that_is_not_there_is_named),
         cmocka_unit_test(a_suffix_finds_its_engine),
     };
@@ -358,6 +395,11 @@ int main(void)
         for (size_t k = 0; k < N_CONFORMANCE; k++) {
             tests[n++] = with_subject(conformance[k], &subjects[i], subjects[i].engine);
         }
+    }
+    for (size_t i = 0; i < N_OPEN_ENDED; i++) {
+        const struct CMUnitTest test = cmocka_unit_test(a_dimension_left_open_takes_any_size);
+
+        tests[n++] = with_subject(test, &open_ended[i], open_ended[i].engine);
     }
     for (size_t i = 0; i < N_REAL; i++) {
         const struct CMUnitTest test =

@@ -3,7 +3,8 @@
 
     half = 0.5 x;  all = half + w;  x: float32[1, 4];  w: 10 20 30 40;  outputs: all, half
 
-In ONNX w is external data, as in tiny.fake: it is handed over beside the file.
+In ONNX w is external data, as in tiny.fake: it is handed over beside the file. open.onnx and
+open.tflite leave the first dimension of x open.
 
 Byte by byte and from nothing, so that the tests need no framework to have their models made.
 """
@@ -45,14 +46,15 @@ def outside(name):
     return field(5, field(1, 1) + field(1, 4) + field(2, 1) + field(8, name) + place + field(14, 1))
 
 
-def port(number, name):
-    shape = field(1, field(1, 1)) + field(1, field(1, 4))
+def port(number, name, open):
+    shape = field(1, field(2, "n") if open else field(1, 1)) + field(1, field(1, 4))
     return field(number, field(1, name) + field(2, field(1, field(1, 1) + field(2, shape))))
 
 
-def onnx():
+def onnx(open):
     graph = (node("Mul", ["x", "h"], "half") + node("Add", ["half", "w"], "all") + field(2, "tiny")
-             + weight("h", HALF) + outside("w") + port(11, "x") + port(12, "all") + port(12, "half"))
+             + weight("h", HALF) + outside("w") + port(11, "x", open) + port(12, "all", open)
+             + port(12, "half", open))
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
 
 
@@ -124,10 +126,12 @@ class Flatbuffer:
             self.bytes += bytes(4)
 
 
-def tflite():
+def tflite(open):
     add, mul = 0, 18
     names = [("x", 0), ("h", 1), ("half", 0), ("w", 2), ("all", 0)]
-    tensors = [Table(Vector([1, 4]), ("b", 0), buffer, name) for name, buffer in names]
+    signature = (None, None, None, Vector([-1, 4])) if open else ()
+    tensors = [Table(Vector([1, 4]), ("b", 0), buffer, name, *(signature if buffer == 0 else ()))
+               for name, buffer in names]
     operators = [Table(0, Vector([0, 1]), Vector([2])), Table(1, Vector([2, 3]), Vector([4]))]
     codes = [Table(("b", code), None, 1, code) for code in (mul, add)]
     graph = Table(Vector(tensors), Vector([0]), Vector([4, 2]), Vector(operators), "tiny")
@@ -137,5 +141,6 @@ def tflite():
 
 
 here = pathlib.Path(__file__).parent
-(here / "tiny.onnx").write_bytes(onnx())
-(here / "tiny.tflite").write_bytes(tflite())
+for name, open in (("tiny", False), ("open", True)):
+    (here / (name + ".onnx")).write_bytes(onnx(open))
+    (here / (name + ".tflite")).write_bytes(tflite(open))
