@@ -36,7 +36,7 @@ struct run {
     struct actor *actors;
     struct speaker *speakers; /* by operator of the deployment */
     struct tally *tally;
-    char data_token[CONTROL_TOKEN_SIZE];
+    char data_token[CONTROL_TOKEN_SIZE], name[CONTROL_TOKEN_SIZE];
     uv_timer_t timer, progress, deadline;
     uint64_t began_ms; /* when every stage was ready; 0: not yet */
     double seconds;    /* from then to the end */
@@ -94,10 +94,10 @@ static void configure(struct session *session, size_t index)
     const struct run *run = session->run;
 
     control_send(session->control, run->deployment->stages[index].name,
-                 json_pack("{sssoss?sssosbsI}", "type", "configure", "deployment",
+                 json_pack("{sssoss?sssssosbsI}", "type", "configure", "deployment",
                            deployment_to_json(run->deployment), "state",
                            session->fabric->ops->folder(session->fabric), "data_token",
-                           run->data_token, "peers", addresses(run), "drain",
+                           run->data_token, "run", run->name, "peers", addresses(run), "drain",
                            (int)run->draining, "frames", (json_int_t)session->request->frames));
 }
 
@@ -214,6 +214,7 @@ int run_start(struct session *session, struct error *err)
     run->tally = tally_create(run->deployment);
     reconcile_init(&run->reconcile, run->deployment->n_stages);
     control_token(run->data_token);
+    control_token(run->name);
     uv_timer_init(session->loop, &run->timer);
     uv_timer_init(session->loop, &run->progress);
     uv_timer_init(session->loop, &run->deadline);

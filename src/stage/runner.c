@@ -15,8 +15,7 @@ struct runner {
     uv_loop_t *loop;
     const struct runner_events *events; /* NULL: being destroyed */
     void *owner;
-    size_t n_operators;
-    const struct deployment_operator *const *operators;
+    struct runner_part part;
     const struct brume_operator **types;
     struct operator_instance **instances;
     struct runner_counters *counters;
@@ -47,13 +46,16 @@ int runner_type(const struct deployment_operator *wanted,
 
 static int open_one(struct runner *runner, size_t i, struct error *err)
 {
-    const struct deployment_operator *wanted = runner->operators[i];
+    const struct deployment_operator *wanted = runner->part.operators[i];
     struct operator_setup setup = {
         .type = runner->types[i], .name = wanted->name, .n_params = wanted->n_params};
-    struct operator_param *params = memory_new(wanted->n_params, sizeof(*params));
+    struct operator_param *params = memory_new(wanted->n_params + 1, sizeof(*params));
 
     for (size_t j = 0; j < wanted->n_params; j++) {
         params[j] = (struct operator_param){wanted->params[j].name, wanted->params[j].value};
+    }
+    if (runner->part.run != NULL) {
+        params[setup.n_params++] = (struct operator_param){"run", runner->part.run};
     }
     setup.params = params;
     int r = operator_open(&setup, &runner->instances[i], err);
@@ -65,14 +67,14 @@ static void open_all(uv_work_t *work)
 {
     struct runner *runner = work->data;
 
-    for (size_t i = 0; i < runner->n_operators && runner->open_error.code == 0; i++) {
+    for (size_t i = 0; i < runner->part.n_operators && runner->open_error.code == 0; i++) {
         open_one(runner, i, &runner->open_error);
     }
 }
 
 static void runner_free(struct runner *runner)
 {
-    for (size_t i = 0; i < runner->n_operators; i++) {
+    for (size_t i = 0; i < runner->part.n_operators; i++) {
         operator_close(runner->instances[i]);
     }
     free(runner->types);
@@ -103,22 +105,21 @@ static void all_opened(uv_work_t *work, int status)
     }
 }
 
-struct runner *runner_create(uv_loop_t *loop, size_t n_operators,
-                             const struct deployment_operator *const *operators,
+struct runner *runner_create(uv_loop_t *loop, const struct runner_part *part,
                              const struct runner_events *events, void *owner)
 {
     struct runner *runner = memory_new(1, sizeof(*runner));
+    size_t n_operators = part->n_operators;
 
     runner->loop = loop;
     runner->events = events;
     runner->owner = owner;
-    runner->n_operators = n_operators;
-    runner->operators = operators;
+    runner->part = *part;
     runner->types = memory_new(n_operators, sizeof(*runner->types));
     runner->instances = memory_new(n_operators, sizeof(struct operator_instance *));
     runner->counters = memory_new(n_operators, sizeof(*runner->counters));
     for (size_t i = 0; i < n_operators && runner->open_error.code == 0; i++) {
-        runner_type(operators[i], &runner->types[i], &runner->open_error);
+        runner_type(part->operators[i], &runner->types[i], &runner->open_error);
     }
     runner->opening.data = runner;
     runner->n_working = 1;
@@ -155,7 +156,7 @@ static void count_turn(struct runner *runner, const struct turn *turn)
         char quoted[300];
         counters->errors++;
         log_event(LOG_WARN, "operator.refused", "operator=%s sequence=%llu why=%s",
-                  runner->operators[turn->operator_id]->name,
+                  runner->part.operators[turn->operator_id]->name,
                   (unsigned long long)turn->sequence,
                   log_quote(turn->err.text, quoted, sizeof(quoted)));
     }

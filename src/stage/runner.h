@@ -32,9 +32,15 @@ struct runner_events {
                 struct operator_result *result);
 };
 
-/* Opens the operators, off the loop. They are borrowed, and live as long as the runner. */
-struct runner *runner_create(uv_loop_t *loop, size_t n_operators,
-                             const struct deployment_operator *const *operators,
+/* What to run: borrowed, and alive as long as the runner. */
+struct runner_part {
+    size_t n_operators;
+    const struct deployment_operator *const *operators;
+    const char *run; /* names the run of the application; operators get it as a parameter */
+};
+
+/* Opens the operators, off the loop. */
+struct runner *runner_create(uv_loop_t *loop, const struct runner_part *part,
                              const struct runner_events *events, void *owner);
 /* Takes the references in `frames`. */
 void runner_run(struct runner *runner, unsigned operator_id, uint64_t sequence,

@@ -193,6 +193,7 @@ int shell_destroy(struct shell *shell)
     free(shell->journals);
     free(shell->state_folder);
     free(shell->data_token);
+    free(shell->run);
     free(shell->name);
     free(shell->controller);
     free(shell->token);

@@ -30,6 +30,7 @@ struct shell {
     struct stage_config *config;
     char *state_folder; /* for journals, or NULL */
     char *data_token;
+    char *run; /* names the run of the application, or NULL */
     struct runner *runner;
     struct journal **journals; /* by operator; NULL but for sinks */
     struct core *core;         /* once the operators are open */

@@ -218,11 +218,13 @@ int stream_configure(struct shell *shell, const json_t *message, struct error *e
     }
     shell->state_folder = memory_text(folder);
     shell->data_token = memory_text(token);
+    shell->run = memory_text(json_string_value(json_object_get(message, "run")));
     shell->addresses = json_incref(json_object_get(message, "peers"));
     shell->draining = json_is_true(json_object_get(message, "drain"));
     set_workers(shell->config->core.workers);
-    shell->runner = runner_create(shell->loop, shell->config->core.n_operators,
-                                  shell->config->operators, &runner_events, shell);
+    const struct runner_part part = {shell->config->core.n_operators, shell->config->operators,
+                                     shell->run};
+    shell->runner = runner_create(shell->loop, &part, &runner_events, shell);
     return 0;
 }
 
