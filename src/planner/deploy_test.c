@@ -1,0 +1,203 @@
+/* Plans in the words of controller and stages, and in the words of people. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/test.h"
+#include "graph/deployment.h"
+#include "planner/planner.h"
+#include "planner/street.h"
+
+struct deployed {
+    struct planner_problem *problem;
+    struct plan *plan;
+    struct deployment *deployment;
+};
+
+static void deployed_finish(struct deployed *deployed)
+{
+    deployment_destroy(deployed->deployment);
+    plan_destroy(deployed->plan);
+    planner_problem_destroy(deployed->problem);
+}
+
+static struct deployed deploy(struct street *street)
+{
+    struct deployed deployed = {0};
+    struct error err = {0};
+
+    street_measure(street, "small", 1);
+    if (planner_prepare(&street->input, &deployed.problem, &err) < 0 ||
+        planner_solve(deployed.problem, &deployed.plan, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    deployed.deployment = plan_deploy(deployed.plan);
+    return deployed;
+}
+
+/* The graph layer's own check of everything: names, references, numbers, channels. */
+static void assert_sound(const struct deployment *deployment)
+{
+    cleanup(json_decrefp) json_t *json = deployment_to_json(deployment);
+    cleanup(deployment_destroyp) struct deployment *copy = NULL;
+    struct error err = {0};
+
+    if (deployment_from_json(json, &copy, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+}
+
+static const char *param(const struct deployment *deployment, const char *name, const char *key)
+{
+    const struct deployment_operator *step = deployment_operator(deployment, name);
+
+    for (size_t i = 0; step != NULL && i < step->n_params; i++) {
+        if (strcmp(step->params[i].name, key) == 0) {
+            return step->params[i].value;
+        }
+    }
+    return NULL;
+}
+
+static void on_one_device_everything_is_one_stage(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(1);
+    cleanup(deployed_finish) struct deployed deployed = deploy(street);
+    const struct deployment *deployment = deployed.deployment;
+
+    assert_sound(deployment);
+    assert_int_equal(deployment->n_stages, 1);
+    assert_string_equal(deployment->stages[0].name, "detect-1");
+    assert_int_equal(deployment->n_channels, 0);
+    assert_null(param(deployment, "detect", "segment"));
+    assert_string_equal(param(deployment, "fit", "size"), "416x416");
+}
+
+static void parts_of_a_cut_network_say_their_layers_and_read_each_other(void **state)
+{
+    (void)state;
+    static const unsigned cuts[] = {3, 6};
+    cleanup(street_destroyp) struct street *street = street_create(3);
+
+    street->input.cut_pinned = true;
+    street->input.cuts = cuts;
+    street->input.n_cuts = 2;
+    cleanup(deployed_finish) struct deployed deployed = deploy(street);
+    const struct deployment *deployment = deployed.deployment;
+
+    assert_sound(deployment);
+    assert_string_equal(param(deployment, "detect#0", "segment"), "0:3");
+    assert_string_equal(param(deployment, "detect#1", "segment"), "3:6");
+    assert_string_equal(param(deployment, "detect#2", "segment"), "6:9");
+    assert_string_equal(deployment_operator(deployment, "detect#0")->inputs[0].from, "fit");
+    assert_string_equal(deployment_operator(deployment, "detect#2")->inputs[0].from,
+                        "detect#1");
+    assert_string_equal(deployment_operator(deployment, "boxes")->inputs[0].from, "detect#2");
+    assert_string_equal(deployment_operator(deployment, "detect#1")->origin, "detect");
+}
+
+static void a_flow_that_passes_groups_by_has_room_for_the_whole_window(void **state)
+{
+    (void)state;
+    static const struct planner_place places[] = {
+        {"picture", "device-1"}, {"detect", "device-2"}, {"drawn", "device-3"}};
+    cleanup(street_destroyp) struct street *street = street_create(3);
+
+    street->input.places = places;
+    street->input.n_places = 3;
+    cleanup(deployed_finish) struct deployed deployed = deploy(street);
+    const struct deployment *deployment = deployed.deployment;
+    size_t skips = 0;
+
+    assert_sound(deployment);
+    for (size_t i = 0; i < deployment->n_channels; i++) {
+        const struct deployment_channel *channel = &deployment->channels[i];
+        bool skip =
+            strcmp(channel->from_operator, "picture") == 0 &&
+            strcmp(channel->to_group, deployment_operator(deployment, "drawn")->group) == 0;
+
+        assert_int_equal(channel->credit, skip ? deployment->window : 2);
+        skips += skip;
+    }
+    assert_int_equal(skips, 1);
+    assert_true(deployment->window >= 2 * deployment->n_stages);
+}
+
+static void every_replica_is_a_stage_and_little_memory_means_a_small_window(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(4);
+    cleanup(deployed_finish) struct deployed deployed = deploy(street);
+    size_t processes = 0;
+
+    assert_sound(deployed.deployment);
+    for (size_t i = 0; i < deployed.plan->n_groups; i++) {
+        processes += deployed.plan->groups[i].n_replicas;
+    }
+    assert_int_equal(deployed.deployment->n_stages, processes);
+    for (size_t i = 0; i < 4; i++) {
+        street->devices[i].memory = deployed.plan->devices[i].memory + 20000000;
+    }
+    cleanup(deployed_finish) struct deployed tight = deploy(street);
+
+    assert_sound(tight.deployment);
+    assert_true(tight.deployment->window < deployed.deployment->window);
+}
+
+static void the_explanation_shows_each_cut_the_choice_the_bound_and_the_gap(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(2);
+
+    street->input.replicas = 1;
+    cleanup(deployed_finish) struct deployed deployed = deploy(street);
+    cleanup(memory_free) char *text = NULL;
+    size_t size = 0, lines = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    plan_explain(deployed.plan, out);
+    fclose(out);
+    for (unsigned k = 1; k < STREET_LAYERS; k++) {
+        cleanup(memory_free) char *cut = memory_format("\ndetect@%u ", k);
+
+        assert_non_null(strstr(text, cut));
+    }
+    for (const char *at = text; (at = strstr(at, "<- chosen")) != NULL; at++) {
+        lines++;
+    }
+    assert_int_equal(lines, deployed.plan->n_groups - 1);
+    assert_non_null(strstr(text, "predicted rate"));
+    assert_non_null(strstr(text, "no plan is faster than"));
+}
+
+static void a_plan_as_json_has_the_same_numbers(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(3);
+    cleanup(deployed_finish) struct deployed deployed = deploy(street);
+    cleanup(json_decrefp) json_t *json = plan_to_json(deployed.plan);
+
+    assert_non_null(json);
+    assert_float_equal(json_number_value(json_object_get(json, "rate")), deployed.plan->rate,
+                       0);
+    assert_int_equal(json_array_size(json_object_get(json, "groups")), deployed.plan->n_groups);
+    assert_int_equal(json_array_size(json_object_get(json, "devices")), 3);
+    assert_int_equal(json_array_size(json_object_get(json, "cuts")), deployed.plan->n_cuts);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(on_one_device_everything_is_one_stage),
+        cmocka_unit_test(parts_of_a_cut_network_say_their_layers_and_read_each_other),
+        cmocka_unit_test(a_flow_that_passes_groups_by_has_room_for_the_whole_window),
+        cmocka_unit_test(every_replica_is_a_stage_and_little_memory_means_a_small_window),
+        cmocka_unit_test(the_explanation_shows_each_cut_the_choice_the_bound_and_the_gap),
+        cmocka_unit_test(a_plan_as_json_has_the_same_numbers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

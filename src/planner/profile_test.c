@@ -1,0 +1,232 @@
+/* Measurements that are kept, found again, and distrusted when a file is damaged. */
+#include <errno.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/test.h"
+#include "planner/profile.h"
+#include "planner/street.h"
+
+static const struct profile_key KEY = {"model 00000000000012ab", "small", "onnxruntime fast"};
+
+static int folder_make(void **state)
+{
+    char *folder = memory_text("/tmp/brume-profile-XXXXXX");
+
+    *state = folder;
+    return mkdtemp(folder) == NULL ? -1 : 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+static int folder_remove(void **state)
+{
+    int r = nftw(*state, remove_one, 4, FTW_DEPTH | FTW_PHYS);
+
+    free(*state);
+    return r;
+}
+
+static struct profile_store *store_open(const char *folder)
+{
+    struct profile_store *store = NULL;
+    struct error err = {0};
+
+    if (profile_store_open(folder, &store, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    return store;
+}
+
+static void record(struct profile_store *store, unsigned from, unsigned to, double seconds,
+                   unsigned runs)
+{
+    struct profile_segment segment = {from, to, seconds, 5000000, runs};
+    struct error err = {0};
+
+    assert_int_equal(profile_record(store, KEY, &segment, &err), 0);
+}
+
+static void what_was_measured_is_there_after_a_restart(void **state)
+{
+    static const uint64_t outputs[] = {84500, 0};
+    struct error err = {0};
+    cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
+
+    record(store, 0, 3, 0.0123456789, 5);
+    assert_int_equal(profile_record_outputs(store, KEY, 2, outputs, &err), 0);
+    assert_int_equal(profile_store_save(store, &err), 0);
+    cleanup(profile_store_closep) struct profile_store *again = store_open(*state);
+    const struct profile_segment *segment = profile_lookup(again, KEY, 0, 3);
+
+    assert_non_null(segment);
+    assert_float_equal(segment->cpu_seconds, 0.0123456789, 1e-10);
+    assert_int_equal(segment->memory, 5000000);
+    assert_int_equal(segment->runs, 5);
+    assert_int_equal(profile_find(again, KEY)->outputs[0], 84500);
+    assert_int_equal(profile_store_damaged(again), 0);
+    assert_null(profile_lookup(again, KEY, 0, 4));
+}
+
+static void another_type_or_engine_or_model_knows_nothing(void **state)
+{
+    (void)state;
+    cleanup(profile_store_closep) struct profile_store *store = store_open(NULL);
+    struct profile_key key = KEY;
+
+    record(store, 0, 3, 0.01, 5);
+    key.type = "large";
+    assert_null(profile_find(store, key));
+    key = KEY;
+    key.engine = "onnxruntime exact";
+    assert_null(profile_find(store, key));
+    key = KEY;
+    key.subject = "model 00000000000012ac";
+    assert_null(profile_find(store, key));
+}
+
+static void more_runs_replace_and_fewer_are_weighed_in(void **state)
+{
+    (void)state;
+    cleanup(profile_store_closep) struct profile_store *store = store_open(NULL);
+
+    record(store, 0, 1, 0.010, 4);
+    record(store, 0, 1, 0.020, 8);
+    assert_float_equal(profile_lookup(store, KEY, 0, 1)->cpu_seconds, 0.020, 1e-12);
+    record(store, 0, 1, 0.032, 4);
+    assert_float_equal(profile_lookup(store, KEY, 0, 1)->cpu_seconds, 0.024, 1e-12);
+    assert_int_equal(profile_lookup(store, KEY, 0, 1)->runs, 12);
+}
+
+static void what_is_no_measurement_is_refused(void **state)
+{
+    (void)state;
+    static const struct profile_segment wrong[] = {
+        {0, 1, -0.1, 0, 1}, {0, 1, NAN, 0, 1}, {0, 1, INFINITY, 0, 1},
+        {3, 3, 0.1, 0, 1},  {4, 3, 0.1, 0, 1}, {0, 1, 0.1, 0, 0},
+    };
+    cleanup(profile_store_closep) struct profile_store *store = store_open(NULL);
+    struct error err = {0};
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(profile_record(store, KEY, &wrong[i], &err), -EINVAL);
+    }
+    assert_null(profile_find(store, KEY));
+}
+
+static void damaged_files_are_left_aside_and_counted(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "{",
+        "[]",
+        "{\"version\":2,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[],"
+        "\"outputs\":[]}",
+        "{\"version\":1,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[[0,1,-1,"
+        "0,"
+        "1]],\"outputs\":[]}",
+        "{\"version\":1,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[[0,1]],"
+        "\"outputs\":[]}",
+        "{\"version\":1,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[],"
+        "\"outputs\":[-3]}",
+        "{\"version\":1,\"subject\":7,\"type\":\"b\",\"engine\":\"\",\"segments\":[],"
+        "\"outputs\":"
+        "[]}",
+    };
+    const size_t n = sizeof(texts) / sizeof(texts[0]);
+    struct error err = {0};
+    cleanup(profile_store_closep) struct profile_store *good = store_open(*state);
+
+    record(good, 0, 3, 0.01, 5);
+    assert_int_equal(profile_store_save(good, &err), 0);
+    for (size_t i = 0; i < n; i++) {
+        cleanup(memory_free) char *path = memory_format("%s/bad-%zu.json", (char *)*state, i);
+
+        assert_int_equal(file_write(path, texts[i], strlen(texts[i]), &err), 0);
+    }
+    cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
+
+    assert_int_equal(profile_store_damaged(store), n);
+    assert_non_null(profile_lookup(store, KEY, 0, 3));
+}
+
+static void an_operators_subject_covers_what_feeds_it(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(1);
+    cleanup(memory_free) char *fit = profile_subject(&street->graph, 2, NULL);
+    cleanup(memory_free) char *drawn = profile_subject(&street->graph, 5, NULL);
+    cleanup(memory_free) char *camera = profile_subject(&street->graph, 0, NULL);
+
+    street->params[0].value = "300x300";
+    cleanup(memory_free) char *other_fit = profile_subject(&street->graph, 2, NULL);
+    cleanup(memory_free) char *other_drawn = profile_subject(&street->graph, 5, NULL);
+    cleanup(memory_free) char *other_camera = profile_subject(&street->graph, 0, NULL);
+    cleanup(memory_free) char *model = profile_subject(&street->graph, 3, &street->model);
+
+    assert_memory_equal(fit, "letterbox ", 10);
+    assert_string_not_equal(fit, other_fit);
+    assert_string_not_equal(drawn, other_drawn);
+    assert_string_equal(camera, other_camera);
+    assert_string_equal(model, "model 0000000000001234");
+}
+
+static void first_everything_is_wanted_then_what_the_plan_chose(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(2);
+    cleanup(memory_free) struct profile_want *wanted = NULL;
+    cleanup(memory_free) struct profile_want *exact = NULL;
+    cleanup(planner_problem_destroyp) struct planner_problem *problem = NULL;
+    cleanup(plan_destroyp) struct plan *plan = NULL;
+    struct error err = {0};
+
+    street->input.replicas = 1;
+    assert_int_equal(planner_prepare(&street->input, &problem, &err), 0);
+    assert_true(problem->n_estimated > 0);
+    /* Six operators, nine layers, and the network as a whole. */
+    assert_int_equal(profile_wanted(problem, street->profiles, NULL, &wanted), 16);
+    planner_problem_destroy(STEAL(problem));
+    street_measure(street, "small", 1);
+    assert_int_equal(planner_prepare(&street->input, &problem, &err), 0);
+    assert_int_equal(problem->n_estimated, 0);
+    assert_int_equal(planner_solve(problem, &plan, &err), 0);
+    size_t n = profile_wanted(problem, street->profiles, plan, &exact);
+
+    assert_true(n >= 2);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(exact[i].operator, 3);
+        assert_true(exact[i].to > exact[i].from + 1 && exact[i].to <= STREET_LAYERS);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_was_measured_is_there_after_a_restart, folder_make,
+                                        folder_remove),
+        cmocka_unit_test(another_type_or_engine_or_model_knows_nothing),
+        cmocka_unit_test(more_runs_replace_and_fewer_are_weighed_in),
+        cmocka_unit_test(what_is_no_measurement_is_refused),
+        cmocka_unit_test_setup_teardown(damaged_files_are_left_aside_and_counted, folder_make,
+                                        folder_remove),
+        cmocka_unit_test(an_operators_subject_covers_what_feeds_it),
+        cmocka_unit_test(first_everything_is_wanted_then_what_the_plan_chose),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
