@@ -87,7 +87,18 @@ static void chain_order(struct chain *chain, const struct search *search)
     }
 }
 
-/* Bytes and channels into and out of each interval. */
+/* Whether an atom of from..to-1 reads the flow. */
+static bool reads(const struct planner_flow *flow, size_t from, size_t to)
+{
+    for (size_t i = 0; i < flow->n_to; i++) {
+        if (flow->to[i] >= from && flow->to[i] < to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Bytes into and out of each interval. */
 static void tabulate_flows(const struct planner_problem *problem, double *in, double *out)
 {
     size_t n = problem->n_atoms;
@@ -97,17 +108,13 @@ static void tabulate_flows(const struct planner_problem *problem, double *in, do
 
         for (size_t from = 0; from < n; from++) {
             for (size_t to = from + 1; to <= n; to++) {
-                bool inside = false, behind = false;
-
-                for (size_t j = 0; j < flow->n_to; j++) {
-                    inside |= flow->to[j] >= from && flow->to[j] < to;
-                    behind |= flow->to[j] >= to;
-                }
                 size_t at = problem_index(problem, from, to);
 
-                in[at] += flow->from < from && inside ? (double)flow->size : 0;
-                out[at] +=
-                    flow->from >= from && flow->from < to && behind ? (double)flow->size : 0;
+                if (flow->from < from && reads(flow, from, to)) {
+                    in[at] += (double)flow->size;
+                } else if (flow->from >= from && flow->from < to && reads(flow, to, n)) {
+                    out[at] += (double)flow->size;
+                }
             }
         }
     }

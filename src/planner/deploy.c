@@ -19,8 +19,7 @@ enum {
     NAME_MOST = 40, /* of a group: a stage adds its number, and labels have 63 letters */
 };
 
-static const uint64_t KEPT_MOST = 256
-                                  << 20; /* bytes a device keeps for others, if not limited */
+enum { KEPT_MOST = 256 << 20 }; /* bytes a device keeps for others, if not limited */
 
 /* One operator of the deployment: a run of atoms in one group. */
 struct run {
@@ -34,11 +33,21 @@ struct deploy {
     const struct plan *plan;
     struct deployment *deployment;
     size_t n_runs;
-    struct run *runs; /* as many as there are operators of the deployment */
+    struct run *runs; /* as many as there are operators of the
+                         deployment */
     unsigned *run_of; /* per atom */
     unsigned *parts;  /* per operator of the graph */
     char **names;     /* of groups */
 };
+
+static void add_run(struct deploy *deploy, unsigned group, unsigned first)
+{
+    unsigned what = deploy->plan->problem->atoms[first].operator;
+
+    deploy->runs = memory_grow(deploy->runs, deploy->n_runs, sizeof(*deploy->runs));
+    deploy->runs[deploy->n_runs++] = (struct run){
+        .operator= what, .group = group, .first = first, .part = deploy->parts[what]++};
+}
 
 static void find_runs(struct deploy *deploy)
 {
@@ -52,11 +61,7 @@ static void find_runs(struct deploy *deploy)
             unsigned operator= atoms[atom].operator;
 
             if (atom == from || atoms[atom - 1].operator!= operator) {
-                deploy->runs = memory_grow(deploy->runs, deploy->n_runs, sizeof(*deploy->runs));
-                deploy->runs[deploy->n_runs++] = (struct run){.operator= operator,
-                                                              .group = group,
-                                                              .first = atom,
-                                                              .part = deploy->parts[operator]++};
+                add_run(deploy, group, atom);
             }
             deploy->runs[deploy->n_runs - 1].end = atom + 1;
             deploy->run_of[atom] = (unsigned)deploy->n_runs - 1;
@@ -74,18 +79,17 @@ static bool name_taken(const struct deploy *deploy, unsigned before, const char 
     return false;
 }
 
-/* A group is called after its model, or after its last operator: "detect", "detect-0", "out".
+/* A group is called after its model, or after its last
+ * operator: "detect", "detect-0", "out".
  */
 static char *group_name(const struct deploy *deploy, unsigned group)
 {
     const struct planner_problem *problem = deploy->plan->problem;
-    const struct run *named = NULL;
+    const struct run *named = &deploy->runs[deploy->run_of[deploy->plan->groups[group].from]];
 
-    for (size_t i = 0; i < deploy->n_runs; i++) {
-        const struct run *run = &deploy->runs[i];
-
-        if (run->group == group && (named == NULL || problem->atoms[run->first].model ||
-                                    !problem->atoms[named->first].model)) {
+    for (const struct run *run = named; run < deploy->runs + deploy->n_runs; run++) {
+        if (run->group == group &&
+            (problem->atoms[run->first].model || !problem->atoms[named->first].model)) {
             named = run;
         }
     }
@@ -109,6 +113,7 @@ static char *run_name(const struct deploy *deploy, const struct run *run)
                                             : memory_text(name);
 }
 
+/* Takes name and value. */
 static void add_param(struct deployment_operator *step, char *name, char *value)
 {
     step->params = memory_grow(step->params, step->n_params, sizeof(*step->params));
@@ -144,10 +149,12 @@ static void fill_operator(const struct deploy *deploy, const struct run *run,
         return;
     }
     for (size_t i = 0; i < from->n_inputs; i++) {
-        const struct run *last = NULL;
+        const struct run *last = deploy->runs;
 
         for (size_t j = 0; j < deploy->n_runs; j++) {
-            last = deploy->runs[j].operator== from->inputs[i].operator? &deploy->runs[j] : last;
+            if (deploy->runs[j].operator== from->inputs[i].operator) {
+                last = &deploy->runs[j];
+            }
         }
         add_input(step, run_name(deploy, last), from->inputs[i].port);
     }
@@ -193,7 +200,8 @@ static size_t group_processes(const struct plan *plan, unsigned group)
     return n;
 }
 
-/* Calls for each channel of the plan in turn: *position goes on; false: there is none left. */
+/* Calls for each channel of the plan in turn: *position goes
+ * on; false: there is none left. */
 struct channel_walk {
     size_t flow, to;
     unsigned from_group, to_group;
@@ -223,7 +231,8 @@ static bool channel_next(const struct deploy *deploy, struct channel_walk *walk)
     return false;
 }
 
-/* The longest way to each group, in frames that should be under way on it. */
+/* The longest way to each group, in frames that should be
+ * under way on it. */
 static unsigned longest_way(const struct deploy *deploy, unsigned *ways, unsigned *hops)
 {
     const struct plan *plan = deploy->plan;
@@ -249,7 +258,8 @@ static unsigned longest_way(const struct deploy *deploy, unsigned *ways, unsigne
     return longest;
 }
 
-/* Bytes that each frame under way may cost a device: what its groups have sent and keep. */
+/* Bytes that each frame under way may cost a device: what its
+ * groups have sent and keep. */
 static double kept_per_frame(const struct deploy *deploy, unsigned device)
 {
     const struct plan *plan = deploy->plan;

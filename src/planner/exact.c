@@ -73,7 +73,7 @@ static bool place(const struct search *search, struct layout *layout, unsigned g
         if (layout->team[device] >= 0) {
             return false;
         }
-        layout->team[device] = (int8_t)group;
+        layout->team[device] = (int16_t)group;
     }
     return set_is_first(search, layout, group, set);
 }

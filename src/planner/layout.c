@@ -10,7 +10,7 @@
 
 #include "planner/problem.h"
 
-static const double RATE_MOST = 1e9; /* of what costs nothing */
+#define RATE_MOST 1e9 /* of what costs nothing */
 
 static void team_count(struct layout_weight *weight, const struct layout *layout)
 {

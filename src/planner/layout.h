@@ -19,7 +19,7 @@ struct layout_group {
 struct layout {
     unsigned n_groups;
     struct layout_group groups[PLANNER_GROUPS_MAX];
-    int8_t team[PLANNER_DEVICES_MAX]; /* group, or LAYOUT_NONE */
+    int16_t team[PLANNER_DEVICES_MAX]; /* group, or LAYOUT_NONE */
 };
 
 /* What one device has to do, per frame of the application (x) and per frame of its replica (y):

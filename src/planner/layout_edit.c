@@ -13,7 +13,7 @@ static void teams_renumber(struct layout *layout, int after, int by)
 {
     for (size_t device = 0; device < PLANNER_DEVICES_MAX; device++) {
         if (layout->team[device] > after) {
-            layout->team[device] = (int8_t)(layout->team[device] + by);
+            layout->team[device] = (int16_t)(layout->team[device] + by);
         }
     }
 }
@@ -50,7 +50,9 @@ void layout_merge(struct layout *layout, unsigned group, bool keep_left)
 
     team_dissolve(layout, keep_left ? group + 1 : group);
     teams_renumber(layout, (int)group, -1);
-    left->single = keep_left ? left->single : right->single;
+    if (!keep_left) {
+        left->single = right->single;
+    }
     left->to = right->to;
     layout->n_groups--;
     memmove(right, right + 1, (layout->n_groups - group - 1) * sizeof(*left));
@@ -70,10 +72,10 @@ bool layout_join(struct layout *layout, unsigned group, size_t device)
         return false;
     }
     if (joined->single != LAYOUT_TEAM) {
-        layout->team[joined->single] = (int8_t)group;
+        layout->team[joined->single] = (int16_t)group;
         joined->single = LAYOUT_TEAM;
     }
-    layout->team[device] = (int8_t)group;
+    layout->team[device] = (int16_t)group;
     return true;
 }
 

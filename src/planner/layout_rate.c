@@ -10,7 +10,7 @@
 #include "planner/layout.h"
 #include "planner/problem.h"
 
-static const double SLACK = 1e-9;
+#define SLACK 1e-9
 
 /* The y that a device can have at x; false: x alone is too much for it. */
 static bool load_range(const struct layout_load *load, double x, double *ret_least,

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "model/model.h"
 
-static const uint64_t OUTPUT_GUESS = 100000; /* bytes of a port that nobody knows */
+enum { OUTPUT_GUESS = 100000 }; /* bytes of a port that nobody knows */
 
 /* The cuts at which an operator's model is considered: all worth a look, or the pinned ones. */
 static int operator_cuts(const struct planner_input *input, size_t operator, size_t most,
@@ -28,8 +28,8 @@ static int operator_cuts(const struct planner_input *input, size_t operator, siz
 
         if (k == 0 || k >= model->n_layers || !model->legal[k]) {
             return error_set(err, -EINVAL,
-                             "operator '%s' cannot be cut at %u: `brume model inspect %s` lists "
-                             "the legal cuts, from 1 to %zu",
+                             "operator '%s' cannot be cut at %u: `brume model inspect %s` "
+                             "lists the legal cuts, from 1 to %zu",
                              input->graph->operators[operator].name, k, model->path,
                              model->n_layers - 1);
         }

@@ -8,7 +8,7 @@
 
 /* A small core's share of what the kernel and the loop do for a frame; the profile of the
  * network would be better, and the input may say so. */
-static const struct planner_constants DEFAULTS = {
+static const struct planner_constants defaults = {
     .send_frame = 60e-6,
     .receive_frame = 60e-6,
     .send_byte = 0.8e-9,
@@ -39,10 +39,10 @@ static int type_number(struct planner_problem *problem, const struct planner_inp
     problem->types = memory_grow(problem->types, i, sizeof(*problem->types));
     problem->types[problem->n_types++] = (struct planner_type){
         .name = memory_text(name),
-        .send_frame = or_default(constants->send_frame, DEFAULTS.send_frame),
-        .receive_frame = or_default(constants->receive_frame, DEFAULTS.receive_frame),
-        .send_byte = or_default(constants->send_byte, DEFAULTS.send_byte),
-        .receive_byte = or_default(constants->receive_byte, DEFAULTS.receive_byte),
+        .send_frame = or_default(constants->send_frame, defaults.send_frame),
+        .receive_frame = or_default(constants->receive_frame, defaults.receive_frame),
+        .send_byte = or_default(constants->send_byte, defaults.send_byte),
+        .receive_byte = or_default(constants->receive_byte, defaults.receive_byte),
     };
     return 0;
 }

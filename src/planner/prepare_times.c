@@ -12,11 +12,11 @@
 #include "model/model.h"
 #include "planner/prepare.h"
 
-static const double OPERATIONS_PER_SECOND = 4e9; /* of a model nobody measured */
-static const double OPERATOR_SECONDS = 1e-3;     /* of an operator nobody measured, */
-static const double OPERATOR_BYTE = 2e-9;        /* and per byte it reads and writes */
-static const uint64_t PROCESS_MEMORY = 8 << 20;
-static const uint64_t ENGINE_MEMORY = 32 << 20;
+#define OPERATIONS_PER_SECOND 4e9  /* of a model nobody measured */
+#define OPERATOR_SECONDS      1e-3 /* of an operator nobody measured, */
+#define OPERATOR_BYTE         2e-9 /* and per byte it reads and writes */
+#define PROCESS_MEMORY        (8 << 20)
+#define ENGINE_MEMORY         (32 << 20)
 
 enum {
     WEIGHT_COPIES = 2, /* engines keep their weights packed beside the file's */

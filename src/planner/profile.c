@@ -11,7 +11,7 @@
 #include "model/model.h"
 #include "planner/profile_table.h"
 
-static const double SECONDS_MOST = 86400;
+#define SECONDS_MOST 86400
 
 char *profile_subject(const struct graph *graph, size_t operator, const struct model * model)
 {

@@ -132,7 +132,7 @@ int profile_store_open(const char *folder, struct profile_store **ret_store, str
     store->folder = memory_text(folder);
     directory = folder == NULL ? NULL : opendir(folder);
     if (folder != NULL && directory == NULL && errno != ENOENT) {
-        return error_set(err, -errno, "%s: cannot be read: %s", folder, strerror(errno));
+        return error_set(err, -errno, "%s: cannot be read: %s", folder, strerrordesc_np(errno));
     }
     while (directory != NULL) {
         const struct dirent *file = readdir(directory); /* NOLINT(concurrency-mt-unsafe) */

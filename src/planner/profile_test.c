@@ -15,7 +15,8 @@
 #include "planner/profile.h"
 #include "planner/street.h"
 
-static const struct profile_key KEY = {"model 00000000000012ab", "small", "onnxruntime fast"};
+static const struct profile_key some_key = {"model 00000000000012ab", "small",
+                                            "onnxruntime fast"};
 
 static int folder_make(void **state)
 {
@@ -58,7 +59,7 @@ static void record(struct profile_store *store, unsigned from, unsigned to, doub
     struct profile_segment segment = {from, to, seconds, 5000000, runs};
     struct error err = {0};
 
-    assert_int_equal(profile_record(store, KEY, &segment, &err), 0);
+    assert_int_equal(profile_record(store, some_key, &segment, &err), 0);
 }
 
 static void what_was_measured_is_there_after_a_restart(void **state)
@@ -68,33 +69,33 @@ static void what_was_measured_is_there_after_a_restart(void **state)
     cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
 
     record(store, 0, 3, 0.0123456789, 5);
-    assert_int_equal(profile_record_outputs(store, KEY, 2, outputs, &err), 0);
+    assert_int_equal(profile_record_outputs(store, some_key, 2, outputs, &err), 0);
     assert_int_equal(profile_store_save(store, &err), 0);
     cleanup(profile_store_closep) struct profile_store *again = store_open(*state);
-    const struct profile_segment *segment = profile_lookup(again, KEY, 0, 3);
+    const struct profile_segment *segment = profile_lookup(again, some_key, 0, 3);
 
     assert_non_null(segment);
     assert_float_equal(segment->cpu_seconds, 0.0123456789, 1e-10);
     assert_int_equal(segment->memory, 5000000);
     assert_int_equal(segment->runs, 5);
-    assert_int_equal(profile_find(again, KEY)->outputs[0], 84500);
+    assert_int_equal(profile_find(again, some_key)->outputs[0], 84500);
     assert_int_equal(profile_store_damaged(again), 0);
-    assert_null(profile_lookup(again, KEY, 0, 4));
+    assert_null(profile_lookup(again, some_key, 0, 4));
 }
 
 static void another_type_or_engine_or_model_knows_nothing(void **state)
 {
     (void)state;
     cleanup(profile_store_closep) struct profile_store *store = store_open(NULL);
-    struct profile_key key = KEY;
+    struct profile_key key = some_key;
 
     record(store, 0, 3, 0.01, 5);
     key.type = "large";
     assert_null(profile_find(store, key));
-    key = KEY;
+    key = some_key;
     key.engine = "onnxruntime exact";
     assert_null(profile_find(store, key));
-    key = KEY;
+    key = some_key;
     key.subject = "model 00000000000012ac";
     assert_null(profile_find(store, key));
 }
@@ -106,10 +107,10 @@ static void more_runs_replace_and_fewer_are_weighed_in(void **state)
 
     record(store, 0, 1, 0.010, 4);
     record(store, 0, 1, 0.020, 8);
-    assert_float_equal(profile_lookup(store, KEY, 0, 1)->cpu_seconds, 0.020, 1e-12);
+    assert_float_equal(profile_lookup(store, some_key, 0, 1)->cpu_seconds, 0.020, 1e-12);
     record(store, 0, 1, 0.032, 4);
-    assert_float_equal(profile_lookup(store, KEY, 0, 1)->cpu_seconds, 0.024, 1e-12);
-    assert_int_equal(profile_lookup(store, KEY, 0, 1)->runs, 12);
+    assert_float_equal(profile_lookup(store, some_key, 0, 1)->cpu_seconds, 0.024, 1e-12);
+    assert_int_equal(profile_lookup(store, some_key, 0, 1)->runs, 12);
 }
 
 static void what_is_no_measurement_is_refused(void **state)
@@ -123,9 +124,9 @@ static void what_is_no_measurement_is_refused(void **state)
     struct error err = {0};
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        assert_int_equal(profile_record(store, KEY, &wrong[i], &err), -EINVAL);
+        assert_int_equal(profile_record(store, some_key, &wrong[i], &err), -EINVAL);
     }
-    assert_null(profile_find(store, KEY));
+    assert_null(profile_find(store, some_key));
 }
 
 static void damaged_files_are_left_aside_and_counted(void **state)
@@ -161,7 +162,7 @@ static void damaged_files_are_left_aside_and_counted(void **state)
     cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
 
     assert_int_equal(profile_store_damaged(store), n);
-    assert_non_null(profile_lookup(store, KEY, 0, 3));
+    assert_non_null(profile_lookup(store, some_key, 0, 3));
 }
 
 static void an_operators_subject_covers_what_feeds_it(void **state)

@@ -6,8 +6,8 @@
 
 #include "planner/problem.h"
 
-static const double BETTER = 1 + 1e-6;
-static const double TIE = 1 + 1e-9;
+#define BETTER (1 + 1e-6)
+#define TIE    (1 + 1e-9)
 
 /* What is missing of the wishes at a rate, as a part of them; 0: nothing. */
 static double merit_missing(const struct planner_problem *problem, double rate, double latency)

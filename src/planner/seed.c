@@ -98,7 +98,7 @@ static void deal_devices(const struct search *search, struct layout *layout, uns
             double cost =
                 planner_cost(problem, part->from, part->to, problem->device_type[device]);
 
-            layout->team[device] = (int8_t)(first + (unsigned)slowest);
+            layout->team[device] = (int16_t)(first + (unsigned)slowest);
             capacity[slowest] += problem->devices[device].cores / fmax(cost, 1e-12);
         }
     }

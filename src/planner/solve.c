@@ -21,7 +21,7 @@ enum {
     EXACT_NODES = 20000,
 };
 
-static const double SIMPLER = 0.995; /* what a simpler plan may cost */
+#define SIMPLER 0.995 /* what a simpler plan may cost */
 
 static void find_alike(struct search *search)
 {

@@ -10,27 +10,27 @@
 
 enum { STREET_LAYERS = 9, STREET_OPERATORS = 7 };
 
-static const struct brume_port STREET_PORT[] = {{"frame", BRUME_ANY, ""}, {0}};
-static const struct brume_port STREET_PORTS[] = {
+static const struct brume_port street_port[] = {{"frame", BRUME_ANY, ""}, {0}};
+static const struct brume_port street_ports[] = {
     {"picture", BRUME_ANY, ""}, {"boxes", BRUME_ANY, ""}, {0}};
 
-static const struct brume_operator STREET_TYPES[STREET_OPERATORS] = {
-    {.name = "image-source", .outputs = STREET_PORT},
-    {.name = "decode", .inputs = STREET_PORT, .outputs = STREET_PORT},
-    {.name = "letterbox", .inputs = STREET_PORT, .outputs = STREET_PORT},
-    {.name = "model", .inputs = STREET_PORT, .outputs = STREET_PORT},
-    {.name = "yolo", .inputs = STREET_PORT, .outputs = STREET_PORT},
-    {.name = "draw", .inputs = STREET_PORTS, .outputs = STREET_PORT},
-    {.name = "image-sink", .inputs = STREET_PORT},
+static const struct brume_operator street_types[STREET_OPERATORS] = {
+    {.name = "image-source", .outputs = street_port},
+    {.name = "decode", .inputs = street_port, .outputs = street_port},
+    {.name = "letterbox", .inputs = street_port, .outputs = street_port},
+    {.name = "model", .inputs = street_port, .outputs = street_port},
+    {.name = "yolo", .inputs = street_port, .outputs = street_port},
+    {.name = "draw", .inputs = street_ports, .outputs = street_port},
+    {.name = "image-sink", .inputs = street_port},
 };
-static const double STREET_SECONDS[STREET_OPERATORS] = {0.0002, 0.004, 0.001, 0,
+static const double street_seconds[STREET_OPERATORS] = {0.0002, 0.004, 0.001, 0,
                                                         0.0005, 0.002, 0.003};
-static const double STREET_LAYER_SECONDS[STREET_LAYERS] = {
+static const double street_layer_seconds[STREET_LAYERS] = {
     0.0035, 0.0030, 0.0025, 0.0024, 0.0025, 0.0028, 0.0070, 0.0075, 0.0008};
-static const uint64_t STREET_OUTPUTS[STREET_OPERATORS] = {120000, 1300000, 519168, 84500,
+static const uint64_t street_outputs[STREET_OPERATORS] = {120000, 1300000, 519168, 84500,
                                                           2000,   1300000, 0};
 /* Bytes live at cuts 0 to 9. */
-static const size_t STREET_LIVE[STREET_LAYERS + 1] = {2076672, 2768896, 1384448, 692224, 346112,
+static const size_t street_live[STREET_LAYERS + 1] = {2076672, 2768896, 1384448, 692224, 346112,
                                                       173056,  346112,  692224,  692224, 84500};
 
 struct street {
@@ -56,7 +56,7 @@ static inline void street_model(struct street *street)
 {
     for (int i = 0; i <= STREET_LAYERS; i++) {
         street->tensors[i] = (struct model_tensor){
-            .name = "t", .size = STREET_LIVE[i], .producer = i - 1, .last_use = i};
+            .name = "t", .size = street_live[i], .producer = i - 1, .last_use = i};
         street->legal[i] = true;
     }
     for (int i = 0; i < STREET_LAYERS; i++) {
@@ -67,7 +67,7 @@ static inline void street_model(struct street *street)
             .n_inputs = 1,
             .inputs = &street->layer_inputs[i],
             .weight_size = i < 6 ? 1000000 : 20000000,
-            .operations = STREET_LAYER_SECONDS[i] * 1e10,
+            .operations = street_layer_seconds[i] * 1e10,
         };
     }
     street->ends[0] = 0;
@@ -98,13 +98,13 @@ static inline void street_graph(struct street *street)
         street->inputs[i].operator= reads[i];
         street->operators[i] = (struct graph_operator){
             .name = names[i],
-            .type = &STREET_TYPES[i],
+            .type = &street_types[i],
             .n_inputs = i > 0 ? 1 : 0,
             .inputs = &street->inputs[i],
             .place = {.line = i + 5, .column = 7},
         };
         street->known[i].n_outputs = 1;
-        street->outputs[i] = STREET_OUTPUTS[i];
+        street->outputs[i] = street_outputs[i];
         street->known[i].outputs = &street->outputs[i];
     }
     /* drawn reads the picture and the boxes; its two inputs lie at the end of the array. */
@@ -138,7 +138,7 @@ static inline void street_measure(struct street *street, const char *type, doubl
         for (unsigned k = 0; i == 3 && k < STREET_LAYERS; k++) {
             struct profile_segment segment = {.from = k,
                                               .to = k + 1,
-                                              .cpu_seconds = STREET_LAYER_SECONDS[k] * slower,
+                                              .cpu_seconds = street_layer_seconds[k] * slower,
                                               .runs = 9};
 
             whole += segment.cpu_seconds;
@@ -146,7 +146,7 @@ static inline void street_measure(struct street *street, const char *type, doubl
         }
         struct profile_segment all = {.to = i == 3 ? STREET_LAYERS : 0,
                                       .cpu_seconds =
-                                          i == 3 ? whole : STREET_SECONDS[i] * slower,
+                                          i == 3 ? whole : street_seconds[i] * slower,
                                       .runs = 9};
 
         profile_record(street->profiles, key, &all, &err);
