@@ -59,7 +59,8 @@ struct model_layer {
 
 struct model {
     char *path;
-    uint64_t hash; /* XXH3 of the file's bytes: the identity of the model on every device */
+    uint64_t hash; /* XXH3 of the file's bytes, and of the files that hold its weights, if any:
+                    * the identity of the model on every device */
     const char *format; /* "onnx", "tflite": also the name of the suffix without its dot */
     size_t n_tensors;
     struct model_tensor *tensors;
