@@ -4,26 +4,33 @@
  * a frame that comes again, after a stage was lost, replaces the same file by the same bytes.
  */
 #include <brume/operator.h>
-#include <png.h>
-#include <stdlib.h>
 #include <string.h>
-#include <turbojpeg.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "operator/image_encode.h"
 
 static const struct brume_param params[] = {
     {"path", BRUME_PATH, NULL, "a folder; it is made", NULL, 0, 0},
-    {"format", BRUME_CHOICE, "jpeg", "what to write", "jpeg|png", 0, 0},
-    {"quality", BRUME_INTEGER, "90", "of a JPEG", NULL, 1, 100},
+    ENCODE_PARAMS,
     {0},
 };
 
 static const struct brume_port inputs[] = {
-    {"in", BRUME_PICTURE, "to be written as NUMBER.jpg or NUMBER.png"},
+    {"in", BRUME_ANY, "a picture, or one that is encoded already and is written as it is"},
     {0},
 };
+
+static int infer(struct brume_call *call)
+{
+    const struct brume_tensor *in = brume_input(call, 0, 0);
+
+    if (in != NULL && (in->type != BRUME_U8 || (in->rank != 1 && in->rank != 3))) {
+        return brume_fail(call, "wants a picture, or the bytes of an encoded one");
+    }
+    return 0;
+}
 
 static int open_sink(struct brume_call *call, void **ret_state)
 {
@@ -32,75 +39,47 @@ static int open_sink(struct brume_call *call, void **ret_state)
     if (file_make_folder(brume_param(call, "path"), &err) < 0) {
         return brume_fail(call, "%s", err.text);
     }
-    *ret_state = tjInitCompress();
+    *ret_state = encoder_create();
     return *ret_state != NULL ? 0 : brume_fail(call, "cannot start the JPEG encoder");
 }
 
 static void close_sink(void *state)
 {
-    tjDestroy(state);
+    encoder_destroy(state);
 }
 
-static int write_file(struct brume_call *call, const char *suffix, const void *bytes,
-                      size_t size)
+static const char *suffix_of(const void *bytes, size_t size)
 {
-    cleanup(memory_free) char *path =
-        memory_format("%s/%06llu.%s", brume_param(call, "path"),
-                      (unsigned long long)brume_sequence(call), suffix);
-    struct error err;
-
-    return file_write(path, bytes, size, &err) < 0 ? brume_fail(call, "%s", err.text) : 0;
-}
-
-static int write_jpeg(struct brume_call *call, tjhandle encoder,
-                      const struct brume_tensor *picture)
-{
-    unsigned char *bytes = NULL;
-    unsigned long size = 0;
-    int ret;
-
-    if (tjCompress2(encoder, picture->data, (int)picture->shape[1], 0, (int)picture->shape[0],
-                    TJPF_RGB, &bytes, &size, TJSAMP_420,
-                    (int)brume_param_integer(call, "quality"), 0) < 0) {
-        ret = brume_fail(call, "cannot encode a JPEG: %s", tjGetErrorStr2(encoder));
-    } else {
-        ret = write_file(call, "jpg", bytes, size);
+    if (size >= 2 && memcmp(bytes, "\xff\xd8", 2) == 0) {
+        return "jpg";
     }
-    tjFree(bytes);
-    return ret;
-}
-
-static int write_png(struct brume_call *call, const struct brume_tensor *picture)
-{
-    png_image image = {
-        .version = PNG_IMAGE_VERSION,
-        .format = PNG_FORMAT_RGB,
-        .width = picture->shape[1],
-        .height = picture->shape[0],
-    };
-    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
-    cleanup(memory_free) void *bytes = malloc(size);
-
-    if (bytes == NULL) {
-        return brume_fail(call, "no memory for a PNG of %zu bytes", (size_t)size);
+    if (size >= 4 && memcmp(bytes, "\x89PNG", 4) == 0) {
+        return "png";
     }
-    if (!png_image_write_to_memory(&image, bytes, &size, 0, picture->data, 0, NULL)) {
-        return brume_fail(call, "cannot encode a PNG: %s", image.message);
-    }
-    return write_file(call, "png", bytes, size);
+    return NULL;
 }
 
 static int process(struct brume_call *call, void *state)
 {
-    const struct brume_tensor *picture = brume_input(call, 0, 0);
+    const struct brume_tensor *in = brume_input(call, 0, 0);
+    const void *bytes = in->data;
+    size_t size = in->shape[0];
+    struct error err;
 
-    if (picture->type != BRUME_U8 || picture->rank != 3 || picture->shape[2] != 3) {
-        return brume_fail(call, "wants a picture, u8[height, width, 3]");
+    if (in->type != BRUME_U8 || in->rank != 1) {
+        int r = encoder_run(state, call, &bytes, &size);
+        if (r < 0) {
+            return r;
+        }
     }
-    if (strcmp(brume_param(call, "format"), "png") == 0) {
-        return write_png(call, picture);
+    const char *suffix = suffix_of(bytes, size);
+    if (suffix == NULL) {
+        return brume_fail(call, "%zu bytes that are neither a JPEG nor a PNG", size);
     }
-    return write_jpeg(call, state, picture);
+    cleanup(memory_free) char *path =
+        memory_format("%s/%06llu.%s", brume_param(call, "path"),
+                      (unsigned long long)brume_sequence(call), suffix);
+    return file_write(path, bytes, size, &err) < 0 ? brume_fail(call, "%s", err.text) : 0;
 }
 
 const struct brume_operator brume_exported_operator = {
@@ -109,6 +88,7 @@ const struct brume_operator brume_exported_operator = {
     .summary = "writes pictures into a folder, one file per frame",
     .params = params,
     .inputs = inputs,
+    .infer = infer,
     .open = open_sink,
     .process = process,
     .close = close_sink,
