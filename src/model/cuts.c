@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/reader.h"
+#include "tensor/frame.h"
 
 static bool ids_valid(const struct model *model, const int *ids, size_t n)
 {
@@ -172,23 +173,33 @@ static void keep_canonical(struct model *model)
     }
 }
 
-/* A tensor of unknown size is live at the cuts producer + 1 to last_use: none of them is legal.
- */
-static void forbid_unknown_sizes(struct model *model)
+/* A tensor is live at the cuts producer + 1 to last_use. A frame carries tensors of known size,
+ * and no more than FRAME_TENSORS_MAX. */
+static void forbid_what_no_frame_carries(struct model *model)
 {
-    cleanup(memory_free) int *change = memory_new(model->n_layers + 2, sizeof(*change));
-    int unknown = 0;
+    struct change {
+        int live, unknown;
+    };
+    cleanup(memory_free) struct change *changes =
+        memory_new(model->n_layers + 2, sizeof(*changes));
+    struct change now = {0};
 
     for (size_t i = 0; i < model->n_tensors; i++) {
         const struct model_tensor *tensor = &model->tensors[i];
-        if (tensor->size == 0 && !tensor->constant && tensor->last_use > tensor->producer) {
-            change[tensor->producer + 1]++;
-            change[tensor->last_use + 1]--;
+        if (!tensor->constant && tensor->last_use > tensor->producer) {
+            struct change *begin = &changes[tensor->producer + 1];
+            struct change *end = &changes[tensor->last_use + 1];
+
+            begin->live++;
+            end->live--;
+            begin->unknown += tensor->size == 0;
+            end->unknown -= tensor->size == 0;
         }
     }
     for (size_t k = 0; k < model->n_layers; k++) {
-        unknown += change[k];
-        model->legal[k] = model->legal[k] && unknown == 0;
+        now.live += changes[k].live;
+        now.unknown += changes[k].unknown;
+        model->legal[k] = model->legal[k] && now.unknown == 0 && now.live <= FRAME_TENSORS_MAX;
     }
 }
 
@@ -196,7 +207,7 @@ void model_derive_cuts(struct model *model)
 {
     derive_sizes(model);
     keep_canonical(model);
-    forbid_unknown_sizes(model);
+    forbid_what_no_frame_carries(model);
     if (model->reader != NULL && model->reader->restrict_cuts != NULL) {
         model->reader->restrict_cuts(model);
     }

@@ -11,6 +11,7 @@
 #include "base/test.h"
 #include "model/cost.h"
 #include "model/reader.h"
+#include "tensor/frame.h"
 
 static char letters[64];
 
@@ -323,6 +324,52 @@ static void parts_fit_together_at_every_cut(void **state)
     }
 }
 
+/* x>a, a>n tensors, those>z */
+static struct model *fan_of(unsigned n)
+{
+    struct error err;
+    struct model *model = memory_new(1, sizeof(*model));
+    int *ids = memory_new(n, sizeof(*ids));
+
+    model->file = -1;
+    assert_int_equal(model_allocate_tensors(model, n + 3, &err), 0);
+    assert_int_equal(model_allocate_layers(model, 3, &err), 0);
+    for (size_t i = 0; i < n + 3; i++) {
+        model->tensors[i].shape = (struct tensor_shape){TENSOR_U8, 1, {1}};
+    }
+    for (unsigned i = 0; i < n; i++) {
+        ids[i] = 3 + (int)i;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        struct model_layer *layer = &model->layers[i];
+
+        layer->n_inputs = i < 2 ? 1 : n;
+        layer->inputs = memory_new(layer->n_inputs, sizeof(int));
+        memcpy(layer->inputs, i < 2 ? (int[]){(int)i} : ids, layer->n_inputs * sizeof(int));
+        layer->n_outputs = i == 1 ? n : 1;
+        layer->outputs = memory_new(layer->n_outputs, sizeof(int));
+        memcpy(layer->outputs, i == 1 ? ids : (int[]){i == 0 ? 1 : 2},
+               layer->n_outputs * sizeof(int));
+    }
+    model->n_inputs = model->n_outputs = 1;
+    model->inputs = memory_new(1, sizeof(int));
+    model->outputs = memory_new(1, sizeof(int));
+    model->outputs[0] = 2;
+    free(ids);
+    assert_int_equal(model_finish(model, &err), 0);
+    return model;
+}
+
+static void no_cut_crosses_more_tensors_than_a_frame_carries(void **state)
+{
+    (void)state;
+    cleanup(model_closep) struct model *most = fan_of(FRAME_TENSORS_MAX);
+    cleanup(model_closep) struct model *more = fan_of(FRAME_TENSORS_MAX + 1);
+
+    assert_legal(most, "||||");
+    assert_legal(more, "||-|");
+}
+
 static void a_convolution_costs_two_operations_per_weight_and_place(void **state)
 {
     (void)state;
@@ -353,6 +400,7 @@ int main(void)
         cmocka_unit_test(an_output_that_nobody_makes_is_refused),
         cmocka_unit_test(an_id_out_of_range_is_refused),
         cmocka_unit_test(parts_fit_together_at_every_cut),
+        cmocka_unit_test(no_cut_crosses_more_tensors_than_a_frame_carries),
         cmocka_unit_test(a_convolution_costs_two_operations_per_weight_and_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -328,6 +328,31 @@ static void layers_that_use_resources_stay_together(void **state)
     close_sample(&opened);
 }
 
+static void operations_are_counted_from_the_weights(void **state)
+{
+    (void)state;
+    static const struct sample_tensor tensors[] = {
+        {.shape = "1 8"},       {.shape = "16 8", .n_constants = 512},
+        {.shape = "1 16"},      {.shape = "4 2 2 16", .n_constants = 1024},
+        {.shape = "1 1 1 16"},  {.shape = "1 2 2 4"},
+        {.shape = "1 1 2 2 4"}, {.shape = "1 3 3 4 8", .n_constants = 1152},
+        {.shape = "1 1 2 2 8"},
+    };
+    static const struct sample_layer layers[] = {
+        {TFLITE_FULLY_CONNECTED, "0 1", "2"},  {22, "2", "4"},
+        {TFLITE_TRANSPOSE_CONV, "3 3 4", "5"}, {22, "5", "6"},
+        {TFLITE_CONV_3D, "6 7", "8"},
+    };
+    struct opened opened = {0};
+
+    open_sample(&opened, &(struct sample){9, 5, tensors, layers, "0", "8", false}, 0);
+    assert_true(opened.model->layers[0].operations == 2.0 * 8 * 16);
+    assert_true(opened.model->layers[1].operations == 16);
+    assert_true(opened.model->layers[2].operations == 2.0 * 16 * 16);
+    assert_true(opened.model->layers[4].operations == 2.0 * 32 * 36);
+    close_sample(&opened);
+}
+
 static void control_flow_is_a_state_when_its_body_keeps_one(void **state)
 {
     (void)state;
@@ -550,6 +575,7 @@ int main(void)
         cmocka_unit_test(constants_may_be_of_any_type),
         cmocka_unit_test(layers_that_share_a_variable_stay_together),
         cmocka_unit_test(layers_that_use_resources_stay_together),
+        cmocka_unit_test(operations_are_counted_from_the_weights),
         cmocka_unit_test(control_flow_is_a_state_when_its_body_keeps_one),
         cmocka_unit_test(random_numbers_are_no_constants),
         cmocka_unit_test(operators_that_are_not_built_in_have_a_name),
