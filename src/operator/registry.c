@@ -30,7 +30,10 @@ static const struct brume_operator *const builtins[] = {
 /* clang-format on */
 enum { N_BUILTINS = sizeof(builtins) / sizeof(*builtins) };
 
-static const struct brume_operator **loaded;
+static struct loaded {
+    const struct brume_operator *type;
+    bool foreign;
+} * loaded;
 static size_t n_loaded;
 static char **names;
 static size_t n_names;
@@ -100,8 +103,8 @@ static const struct brume_operator *find_known(const char *name)
         }
     }
     for (size_t i = 0; i < n_loaded; i++) {
-        if (strcmp(loaded[i]->name, name) == 0) {
-            return loaded[i];
+        if (strcmp(loaded[i].type->name, name) == 0) {
+            return loaded[i].type;
         }
     }
     return NULL;
@@ -111,6 +114,7 @@ int registry_find(const char *name, const struct brume_operator **ret_type, stru
 {
     const struct brume_operator *type = find_known(name);
     const void *exported = NULL;
+    bool foreign = false;
 
     if (type == NULL) {
         int ret = -ENOENT;
@@ -118,7 +122,8 @@ int registry_find(const char *name, const struct brume_operator **ret_type, stru
         if (text_is_label(name)) {
             ret = plugin_open("operator", name, "brume_exported_operator", &exported, err);
             ret = ret < 0 ? ret : check(name, "the plug-in", exported, err);
-            ret = ret == -ENOENT ? open_user(name, &exported, err) : ret;
+            foreign = ret == -ENOENT;
+            ret = foreign ? open_user(name, &exported, err) : ret;
         }
         if (ret == -ENOENT) {
             return error_set(err, -ENOENT, "unknown operator '%s'", name);
@@ -127,8 +132,8 @@ int registry_find(const char *name, const struct brume_operator **ret_type, stru
             return error_wrap(err, "operator '%s'", name);
         }
         type = exported;
-        loaded = memory_grow(loaded, n_loaded, sizeof(struct brume_operator *));
-        loaded[n_loaded++] = type;
+        loaded = memory_grow(loaded, n_loaded, sizeof(*loaded));
+        loaded[n_loaded++] = (struct loaded){type, foreign};
     }
     *ret_type = type;
     return 0;
@@ -199,4 +204,14 @@ const char *registry_name(size_t index)
         qsort(names, n_names, sizeof(*names), compare_names);
     }
     return index < n_names ? names[index] : NULL;
+}
+
+bool registry_is_foreign(const char *name)
+{
+    for (size_t i = 0; i < n_loaded; i++) {
+        if (strcmp(loaded[i].type->name, name) == 0) {
+            return loaded[i].foreign;
+        }
+    }
+    return false;
 }

@@ -10,6 +10,7 @@
 #define OPERATOR_REGISTRY_H
 
 #include <brume/operator.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct error;
@@ -20,5 +21,8 @@ int registry_find(const char *name, const struct brume_operator **ret_type, stru
 /* The names there are, sorted, without loading anything; NULL past the last. The folders are
  * read when it is first called. */
 const char *registry_name(size_t index);
+
+/* Whether an operator that was found is a user's own. */
+bool registry_is_foreign(const char *name);
 
 #endif
