@@ -1,4 +1,3 @@
-/* Operators against each other, and the reference that is made of their tables. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/test.h"
-#include "operator/check.h"
+#include "operator/reference.h"
 
 static void the_reference_has_every_operator_but_a_users_own(void **state)
 {
