@@ -113,17 +113,17 @@ static char *run_name(const struct deploy *deploy, const struct run *run)
                                             : memory_text(name);
 }
 
-/* Takes name and value. */
-static void add_param(struct deployment_operator *step, char *name, char *value)
+/* Takes the strings. */
+static void add_param(struct deployment_operator *step, struct deployment_param param)
 {
     step->params = memory_grow(step->params, step->n_params, sizeof(*step->params));
-    step->params[step->n_params++] = (struct deployment_param){.name = name, .value = value};
+    step->params[step->n_params++] = param;
 }
 
-static void add_input(struct deployment_operator *step, char *from, unsigned port)
+static void add_input(struct deployment_operator *step, struct deployment_input input)
 {
     step->inputs = memory_grow(step->inputs, step->n_inputs, sizeof(*step->inputs));
-    step->inputs[step->n_inputs++] = (struct deployment_input){.from = from, .port = port};
+    step->inputs[step->n_inputs++] = input;
 }
 
 static void fill_operator(const struct deploy *deploy, const struct run *run,
@@ -137,15 +137,19 @@ static void fill_operator(const struct deploy *deploy, const struct run *run,
     step->use = memory_text(from->type->name);
     step->group = memory_text(deploy->names[run->group]);
     for (size_t i = 0; i < from->n_params; i++) {
-        add_param(step, memory_text(from->params[i].name), memory_text(from->params[i].value));
+        add_param(step, (struct deployment_param){memory_text(from->params[i].name),
+                                                  memory_text(from->params[i].value)});
     }
     if (deploy->parts[run->operator] > 1) {
-        add_param(step, memory_text("segment"),
-                  memory_format("%u:%u", problem->atoms[run->first].from,
-                                problem->atoms[run->end - 1].to));
+        char *segment = memory_format("%u:%u", problem->atoms[run->first].from,
+                                      problem->atoms[run->end - 1].to);
+
+        add_param(step, (struct deployment_param){memory_text("segment"), segment});
     }
     if (run->part > 0) {
-        add_input(step, run_name(deploy, &deploy->runs[deploy->run_of[run->first - 1]]), 0);
+        const struct run *before = &deploy->runs[deploy->run_of[run->first - 1]];
+
+        add_input(step, (struct deployment_input){run_name(deploy, before), 0});
         return;
     }
     for (size_t i = 0; i < from->n_inputs; i++) {
@@ -156,7 +160,8 @@ static void fill_operator(const struct deploy *deploy, const struct run *run,
                 last = &deploy->runs[j];
             }
         }
-        add_input(step, run_name(deploy, last), from->inputs[i].port);
+        add_input(step,
+                  (struct deployment_input){run_name(deploy, last), from->inputs[i].port});
     }
 }
 
