@@ -116,8 +116,8 @@ static int read_shape(const TfLiteTensor *tensor, struct tensor_shape *ret_shape
 static int read_port(const TfLiteTensor *tensor, struct engine_port *ret_port,
                      struct error *err)
 {
+    ret_port->name = TfLiteTensorName(tensor);
     int r = read_shape(tensor, &ret_port->shape, err);
-
     if (r < 0) {
         return r;
     }
@@ -127,11 +127,11 @@ static int read_port(const TfLiteTensor *tensor, struct engine_port *ret_port,
             ret_port->shape.dims[i] = 0;
         }
     }
-    ret_port->name = TfLiteTensorName(tensor);
     return 0;
 }
 
-static int read_ports(struct engine_session *session, struct error *err)
+/* `lenient`: a port that brume's tensors cannot hold keeps a shape without type. */
+static int read_ports(struct engine_session *session, bool lenient, struct error *err)
 {
     const TfLiteInterpreter *interpreter = session->interpreter;
     int r = 0;
@@ -143,10 +143,12 @@ static int read_ports(struct engine_session *session, struct error *err)
     for (size_t i = 0; i < session->n_inputs && r == 0; i++) {
         r = read_port(TfLiteInterpreterGetInputTensor(interpreter, (int32_t)i),
                       &session->inputs[i], err);
+        r = r == -ENOTSUP && lenient ? 0 : r;
     }
     for (size_t i = 0; i < session->n_outputs && r == 0; i++) {
         r = read_port(TfLiteInterpreterGetOutputTensor(interpreter, (int32_t)i),
                       &session->outputs[i], err);
+        r = r == -ENOTSUP && lenient ? 0 : r;
     }
     return r;
 }
@@ -188,7 +190,7 @@ static int prepare(struct engine_session *session, const struct engine_model *mo
         return fail(session, -EINVAL, "cannot prepare the model", err);
     }
     session->allocated = true;
-    return read_ports(session, err);
+    return read_ports(session, options->infer_only, err);
 }
 
 static int tflite_open(const struct engine_model *model, const struct engine_options *options,
