@@ -10,37 +10,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "controller/session.h"
+#include "controller/run_state.h"
 
 enum {
     PROGRESS_MS = 1000,
     FAREWELL_MS = 3000, /* for stages to end by themselves */
-};
-
-/* What is known of a stage beyond the reconciler's state. */
-struct actor {
-    char *address; /* of its data links */
-    bool finished, gone;
-    bool waits_for_frame; /* it was replaced, and has not worked since */
-};
-
-/* How far an operator's words were printed. */
-struct speaker {
-    const char *name;
-    uint64_t mark;
-};
-
-struct run {
-    struct deployment *deployment;
-    struct reconcile reconcile;
-    struct actor *actors;
-    struct speaker *speakers; /* by operator of the deployment */
-    struct tally *tally;
-    char data_token[CONTROL_TOKEN_SIZE], name[CONTROL_TOKEN_SIZE];
-    uv_timer_t timer, progress, deadline;
-    uint64_t began_ms; /* when every stage was ready; 0: not yet */
-    double seconds;    /* from then to the end */
-    bool draining, stopping;
 };
 
 static double seconds_since(const struct run *run)
@@ -53,124 +27,6 @@ static size_t stage_index(const struct run *run, const char *name)
     const struct deployment_stage *stage = deployment_stage(run->deployment, name);
 
     return stage == NULL ? SIZE_MAX : (size_t)(stage - run->deployment->stages);
-}
-
-static json_t *addresses(const struct run *run)
-{
-    json_t *json = json_object();
-
-    for (size_t i = 0; i < run->deployment->n_stages; i++) {
-        if (run->actors[i].address != NULL) {
-            json_object_set_new(json, run->deployment->stages[i].name,
-                                json_string(run->actors[i].address));
-        }
-    }
-    return json;
-}
-
-static void started(void *owner, const struct error *err)
-{
-    if (err != NULL) {
-        session_fail(owner, err, EX_UNAVAILABLE);
-    }
-}
-
-static int start_stage(struct session *session, size_t index, struct error *err)
-{
-    const struct deployment_stage *stage = &session->run->deployment->stages[index];
-    const struct fabric_start start = {
-        .stage = stage->name,
-        .device = stage->device,
-        .controller = control_address(session->control),
-        .token = control_expect(session->control, stage->name),
-    };
-
-    log_event(LOG_INFO, "controller.start", "stage=%s device=%s", stage->name, stage->device);
-    return session->fabric->ops->start(session->fabric, &start, started, session, err);
-}
-
-static void configure(struct session *session, size_t index)
-{
-    const struct run *run = session->run;
-
-    control_send(session->control, run->deployment->stages[index].name,
-                 json_pack("{sssoss?sssssosbsI}", "type", "configure", "deployment",
-                           deployment_to_json(run->deployment), "state",
-                           session->fabric->ops->folder(session->fabric), "data_token",
-                           run->data_token, "run", run->name, "peers", addresses(run), "drain",
-                           (int)run->draining, "frames", (json_int_t)session->request->frames));
-}
-
-static void give_up(struct session *session, size_t index)
-{
-    const struct deployment_stage *stage = &session->run->deployment->stages[index];
-    struct error err;
-
-    error_set(&err, -EIO, "stage '%s' on %s died %d times before it was ready", stage->name,
-              stage->device, RECONCILE_TRIES);
-    session_fail(session, &err, EX_UNAVAILABLE);
-}
-
-static void stopped(void *owner, const struct error *err)
-{
-    (void)owner;
-    (void)err;
-}
-
-static int carry_out(struct session *session, const struct reconcile_action *action,
-                     struct error *err)
-{
-    struct run *run = session->run;
-    const char *name = run->deployment->stages[action->stage].name;
-
-    switch (action->kind) {
-    case RECONCILE_START:
-        return start_stage(session, action->stage, err);
-    case RECONCILE_STOP:
-        return session->fabric->ops->stop(session->fabric, name, stopped, session, err);
-    case RECONCILE_CONFIGURE:
-        configure(session, action->stage);
-        return 0;
-    case RECONCILE_TELL_PEERS:
-        control_send(session->control, name,
-                     json_pack("{ssso}", "type", "peers", "peers", addresses(run)));
-        return 0;
-    case RECONCILE_GIVE_UP:
-        give_up(session, action->stage);
-        return 0;
-    case RECONCILE_NOTHING:
-        return 0;
-    }
-    return 0;
-}
-
-static void timer_due(uv_timer_t *timer);
-
-static void reconcile(struct session *session)
-{
-    struct reconcile_action action;
-    struct error err;
-
-    while (session->run != NULL && !session->run->stopping) {
-        uint64_t now = clock_ms();
-
-        action = reconcile_next(&session->run->reconcile, now);
-        if (action.kind == RECONCILE_NOTHING) {
-            if (action.when > 0) {
-                uv_timer_start(&session->run->timer, timer_due,
-                               action.when > now ? action.when - now : 1, 0);
-            }
-            return;
-        }
-        if (carry_out(session, &action, &err) < 0) {
-            session_fail(session, &err, EX_UNAVAILABLE);
-        }
-    }
-}
-
-static void timer_due(uv_timer_t *timer)
-{
-    reconcile(timer->data);
 }
 
 static void say_progress(uv_timer_t *timer)
@@ -220,7 +76,7 @@ int run_start(struct session *session, struct error *err)
     uv_timer_init(session->loop, &run->deadline);
     run->timer.data = run->progress.data = run->deadline.data = session;
     (void)err;
-    reconcile(session);
+    run_reconcile(session);
     return 0;
 }
 
@@ -265,35 +121,12 @@ void run_stop(struct session *session)
     uv_close((uv_handle_t *)&run->deadline, run_freed);
 }
 
-/* Stages stand in the deployment as their groups and replicas stand in the plan. */
-static double *predict_busy(const struct plan *plan, size_t n_stages)
-{
-    double *busy = memory_new(n_stages, sizeof(*busy));
-    size_t n = 0;
-
-    for (size_t i = 0; i < plan->n_groups; i++) {
-        const struct plan_group *group = &plan->groups[i];
-
-        for (size_t j = 0; j < group->n_replicas; j++) {
-            const struct plan_replica *replica = &group->replicas[j];
-            unsigned type = plan->problem->device_type[replica->device];
-            double cpu = plan->rate * replica->share / replica->instances *
-                         planner_cost(plan->problem, group->from, group->to, type);
-
-            for (unsigned k = 0; k < replica->instances && n < n_stages; k++) {
-                busy[n++] = cpu / plan->problem->devices[replica->device].cores;
-            }
-        }
-    }
-    return busy;
-}
-
 /* The last word, once every stage is gone. */
 static void say_report(struct session *session)
 {
     struct run *run = session->run;
     const struct plan *plan = session->plan;
-    cleanup(memory_free) double *busy = predict_busy(plan, run->deployment->n_stages);
+    cleanup(memory_free) double *busy = run_predict_busy(plan, run->deployment->n_stages);
     json_t *report = tally_final(run->tally, run->seconds, busy);
 
     json_object_set_new(
@@ -352,7 +185,7 @@ void run_hello(struct session *session, const char *stage)
 
     if (index != SIZE_MAX) {
         reconcile_saw(&session->run->reconcile, index, RECONCILE_SAW_HELLO, clock_ms());
-        reconcile(session);
+        run_reconcile(session);
     }
 }
 
@@ -373,7 +206,7 @@ static void stage_ready(struct session *session, size_t index, const json_t *mes
                            (uint64_t)(session->request->seconds * 1000), 0);
         }
     }
-    reconcile(session);
+    run_reconcile(session);
 }
 
 /* Prints what an operator says, each frame's words once. */
@@ -470,5 +303,5 @@ void run_gone(struct session *session, const char *stage, const char *how)
         memory_format("%s on %s %s", stage, run->deployment->stages[index].device, how);
     front_say(session->front, json_pack("{ssss}", "type", "failure", "what", what));
     reconcile_saw(&run->reconcile, index, RECONCILE_SAW_GONE, clock_ms());
-    reconcile(session);
+    run_reconcile(session);
 }

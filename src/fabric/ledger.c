@@ -21,8 +21,8 @@
 
 #define LINE_MAX_SIZE 512
 
-static const char *const kinds[] = {"controller", "keeper", "process",
-                                    "group",      "link",   "namespace", "folder"};
+static const char *const kinds[] = {"controller", "keeper",    "process", "group",
+                                    "link",       "namespace", "folder"};
 
 struct entry {
     enum ledger_kind kind;
@@ -211,8 +211,8 @@ int ledger_undo(const char *path, struct error *err)
     if (file == NULL) {
         return 0;
     }
-    /* First processes, then groups, links, namespaces and folders: nothing is removed under the feet of
-     * something that lives. */
+    /* First processes, then groups, links, namespaces and folders: nothing is removed under
+     * the feet of something that lives. */
     for (unsigned kind = LEDGER_PROCESS; kind <= LEDGER_FOLDER; kind++) {
         rewind(file);
         while (fgets(line, sizeof(line), file) != NULL) {

@@ -59,7 +59,7 @@ static void add_note(struct local *local, char *note)
     if (both != note) {
         memory_free(&note);
         memory_free(&local->note);
-    memory_free(&local->folder);
+        memory_free(&local->folder);
     }
     local->note = both;
 }
@@ -125,8 +125,8 @@ static int make_folder(struct local *local, struct error *err)
 {
     const char *parent = getenv("TMPDIR");
 
-    local->folder = memory_format("%s/brume-%s", parent != NULL ? parent : "/tmp",
-                                  local->ledger.run);
+    local->folder =
+        memory_format("%s/brume-%s", parent != NULL ? parent : "/tmp", local->ledger.run);
     if (ledger_write(&local->ledger, LEDGER_FOLDER, local->folder, err) < 0) {
         return err->code;
     }

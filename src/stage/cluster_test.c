@@ -75,8 +75,9 @@ static void add_channels(struct deployment *deployment, uint64_t *random)
                 deployment_channel(deployment, reader, j) != NULL) {
                 continue;
             }
-            deployment->channels[deployment->n_channels++] = (struct deployment_channel){
-                .id = (unsigned)deployment->n_channels + 1,
+            unsigned id = (unsigned)++deployment->n_channels;
+            deployment->channels[id - 1] = (struct deployment_channel){
+                .id = id,
                 .from_operator = memory_text(from->name),
                 .from_port = reader->inputs[j].port,
                 .from_group = memory_text(from->group),

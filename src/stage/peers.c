@@ -119,19 +119,19 @@ static void init_peer(struct peers *peers, struct peer *peer, bool out, unsigned
     peers->n_timers++;
 }
 
-int peers_create(uv_loop_t *loop, const struct stage_config *config, const char *host,
-                 const char *token, const struct peers_events *events, void *owner,
-                 struct peers **ret_peers, struct error *err)
+int peers_create(uv_loop_t *loop, const struct peers_setup *setup, struct peers **ret_peers,
+                 struct error *err)
 {
+    const struct stage_config *config = setup->config;
     struct peers *peers = memory_new(1, sizeof(*peers));
     char address[128];
 
-    snprintf(address, sizeof(address), "%s:0", host);
+    snprintf(address, sizeof(address), "%s:0", setup->host);
     *peers = (struct peers){.loop = loop,
                             .config = config,
-                            .events = events,
-                            .owner = owner,
-                            .token = memory_text(token)};
+                            .events = setup->events,
+                            .owner = setup->owner,
+                            .token = memory_text(setup->token)};
     int r = listener_open(loop, address, &peers_stranger_events, peers, &peers->listener, err);
     if (r < 0) {
         free(peers->token);

@@ -20,10 +20,17 @@ struct peers_events {
     void (*lost)(void *owner, const char *peer, const char *why); /* an established link */
 };
 
-/* Listens on `host` (numeric) and any free port. `config` is borrowed. */
-int peers_create(uv_loop_t *loop, const struct stage_config *config, const char *host,
-                 const char *token, const struct peers_events *events, void *owner,
-                 struct peers **ret_peers, struct error *err);
+/* Borrowed, but for `host` and `token`, which are only read during the call. */
+struct peers_setup {
+    const struct stage_config *config;
+    const char *host; /* numeric: where to listen, on any free port */
+    const char *token;
+    const struct peers_events *events;
+    void *owner;
+};
+
+int peers_create(uv_loop_t *loop, const struct peers_setup *setup, struct peers **ret_peers,
+                 struct error *err);
 void peers_destroy(struct peers *peers); /* accepts NULL */
 
 unsigned peers_port(const struct peers *peers);

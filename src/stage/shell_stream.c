@@ -152,9 +152,13 @@ static void opened(void *owner, const struct error *failure)
         shell_fail(shell, failure);
         return;
     }
+    const struct peers_setup setup = {.config = shell->config,
+                                      .host = shell->host,
+                                      .token = shell->data_token,
+                                      .events = &peers_events,
+                                      .owner = shell};
     if (open_journals(shell, &err) < 0 ||
-        peers_create(shell->loop, shell->config, shell->host, shell->data_token, &peers_events,
-                     shell, &shell->peers, &err) < 0) {
+        peers_create(shell->loop, &setup, &shell->peers, &err) < 0) {
         shell_fail(shell, &err);
         return;
     }

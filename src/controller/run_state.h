@@ -1,0 +1,38 @@
+/* What run.c, the life of a run, and run_stages.c, its stages, share. */
+#ifndef CONTROLLER_RUN_STATE_H
+#define CONTROLLER_RUN_STATE_H
+
+#include "controller/session.h"
+
+/* What is known of a stage beyond the reconciler's state. */
+struct actor {
+    char *address; /* of its data links */
+    bool finished, gone;
+    bool waits_for_frame; /* it was replaced, and has not worked since */
+};
+
+/* How far an operator's words were printed. */
+struct speaker {
+    const char *name;
+    uint64_t mark;
+};
+
+struct run {
+    struct deployment *deployment;
+    struct reconcile reconcile;
+    struct actor *actors;
+    struct speaker *speakers; /* by operator of the deployment */
+    struct tally *tally;
+    char data_token[CONTROL_TOKEN_SIZE], name[CONTROL_TOKEN_SIZE];
+    uv_timer_t timer, progress, deadline;
+    uint64_t began_ms; /* when every stage was ready; 0: not yet */
+    double seconds;    /* from then to the end */
+    bool draining, stopping;
+};
+
+/* Does what the reconciler says until it has nothing to say. */
+void run_reconcile(struct session *session);
+/* By stage: the part of its device's CPU that the plan foresaw. malloc'ed. */
+double *run_predict_busy(const struct plan *plan, size_t n_stages);
+
+#endif
