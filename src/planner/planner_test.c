@@ -167,6 +167,23 @@ static void pins_are_kept(void **state)
     assert_int_equal(inside, 2);
 }
 
+static void both_ends_on_one_device_and_the_network_on_another_is_a_plan(void **state)
+{
+    (void)state;
+    static const struct planner_place places[] = {
+        {"camera", "device-6"}, {"detect", "device-2"}, {"out", "device-6"}};
+    cleanup(street_destroyp) struct street *street = street_create(6);
+
+    street_measure(street, "small", 1);
+    street->input.places = places;
+    street->input.n_places = 3;
+    street->input.replicas = 1;
+    cleanup(solved_finish) struct solved solved = street_plan(street);
+
+    assert_true(solved.plan->rate > 0);
+    assert_true(solved.plan->n_groups >= 3);
+}
+
 static void what_cannot_be_pinned_is_explained(void **state)
 {
     (void)state;
@@ -267,6 +284,7 @@ int main(void)
         cmocka_unit_test(what_fits_nowhere_is_refused_with_the_operators_name),
         cmocka_unit_test(a_slow_link_makes_the_planner_send_less),
         cmocka_unit_test(pins_are_kept),
+        cmocka_unit_test(both_ends_on_one_device_and_the_network_on_another_is_a_plan),
         cmocka_unit_test(what_cannot_be_pinned_is_explained),
         cmocka_unit_test(a_wish_that_cannot_be_met_is_named_with_what_is_missing),
         cmocka_unit_test(for_latency_and_traffic_one_device_is_best_unless_a_rate_is_wished),

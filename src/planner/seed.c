@@ -201,19 +201,51 @@ static void try_ends(struct search *search, const unsigned *range, unsigned n_pa
     }
 }
 
-static void try_one_device(struct search *search)
+/* How far a group on the device can go from `from`, by pins and by the memory that is left. */
+static size_t reach(const struct search *search, size_t device, size_t from,
+                    const uint64_t *used)
 {
     const struct planner_problem *problem = search->problem;
+    uint64_t memory = problem->devices[device].memory;
+    size_t end = from;
 
-    for (size_t device = 0; device < search->n_devices; device++) {
-        struct layout layout;
-
-        if (search->alike[device] == device) {
-            layout_clear(&layout);
-            add_group(&layout, 0, problem->n_atoms, (int)device);
-            search_try(search, &layout);
+    for (size_t to = from + 1; to <= problem->n_atoms; to++) {
+        if (!problem_allowed(problem, device, from, to) ||
+            (memory > 0 && used[device] + planner_memory(problem, from, to) > memory)) {
+            break;
         }
+        end = problem_groupable(problem, from, to) ? to : end;
     }
+    return end;
+}
+
+/* As much as fits on the first device, the rest where the most of it fits, and so on: finds a
+ * place under tight pins, and is all on one device where that is possible. */
+static void try_greedy(struct search *search, size_t device)
+{
+    const struct planner_problem *problem = search->problem;
+    uint64_t used[PLANNER_DEVICES_MAX] = {0};
+    struct layout layout;
+    size_t from = 0;
+
+    layout_clear(&layout);
+    while (from < problem->n_atoms) {
+        size_t to = reach(search, device, from, used);
+
+        for (size_t other = 0; from > 0 && other < search->n_devices; other++) {
+            size_t end = reach(search, other, from, used);
+
+            device = end > to ? other : device;
+            to = end > to ? end : to;
+        }
+        if (to == from || layout.n_groups == PLANNER_GROUPS_MAX) {
+            return;
+        }
+        add_group(&layout, from, to, (int)device);
+        used[device] += planner_memory(problem, from, to);
+        from = to;
+    }
+    search_try(search, &layout);
 }
 
 void search_seed(struct search *search)
@@ -222,7 +254,11 @@ void search_seed(struct search *search)
     unsigned at[BOUNDARIES_MOST];
     size_t n = operator_boundaries(problem, at);
 
-    try_one_device(search);
+    for (size_t device = 0; device < search->n_devices; device++) {
+        if (search->alike[device] == device) {
+            try_greedy(search, device);
+        }
+    }
     if (problem->replicas < 2) {
         return;
     }
