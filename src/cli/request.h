@@ -17,6 +17,6 @@ struct request_options {
 extern const struct argp request_argp;
 
 /* Checks what was given; argp_error() and exit on what does not go together. */
-void request_finish(struct request_options *options, struct argp_state *state);
+void request_finish(struct request_options *input, struct argp_state *state);
 
 #endif
