@@ -21,9 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* In memory of exactly its size, so that a sanitizer sees one byte too far. */
 static void try_bytes(const uint8_t *bytes, size_t size)
 {
-    uint8_t *copy = malloc(size);
+    uint8_t *copy = malloc(size > 0 ? size : 1);
 
-    if (copy == NULL && size > 0) {
+    if (copy == NULL) {
         abort();
     }
     if (size > 0) {

@@ -76,7 +76,9 @@ int plugin_open_file(const char *path, const char *symbol, const void **ret_expo
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 
     if (library == NULL) {
-        return error_set(err, -ELIBBAD, "cannot load %s: %s", path, dlerror());
+        const char *why = dlerror(); /* NOLINT(concurrency-mt-unsafe): glibc's is per thread */
+
+        return error_set(err, -ELIBBAD, "cannot load %s: %s", path, why);
     }
     const void *exported = dlsym(library, symbol);
     if (exported == NULL) {
