@@ -95,7 +95,7 @@ static void next_round(struct session *session)
     int r = session_plan(session, &err);
 
     if (r < 0) {
-        fail(session, &err);
+        session_fail(session, &err, r == -EINVAL ? EX_USAGE : EX_UNAVAILABLE);
         return;
     }
     free(STEAL(measuring->wants));
