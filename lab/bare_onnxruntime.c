@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { WARM_UP = 5 };
+
 static const OrtApi *api;
 
 static void check(OrtStatus *status)
@@ -91,18 +93,21 @@ int main(int argc, char **argv)
         check(api->SessionGetOutputName(session, i, allocator, &output_names[i]));
     }
 
-    double seconds = strtod(argv[2], NULL), began = 0;
+    double seconds = strtod(argv[2], NULL), began = now();
     unsigned runs = 0;
-    for (int i = -5; i < 0 || now() - began < seconds; i++) {
+    for (int i = 1 - WARM_UP; i < 0 || now() - began < seconds; i++) {
         OrtValue *outputs[16] = {NULL};
 
-        began = i == 0 ? now() : began;
-        runs = i < 0 ? 0 : runs + 1;
         check(api->Run(session, NULL, (const char *const *)&input_name,
                        (const OrtValue *const *)&input, 1, (const char *const *)output_names,
                        n_outputs, outputs));
         for (size_t j = 0; j < n_outputs; j++) {
             api->ReleaseValue(outputs[j]);
+        }
+        if (i >= 0) {
+            runs++;
+        } else {
+            began = now();
         }
     }
     printf("%.4f\n", runs / (now() - began));
