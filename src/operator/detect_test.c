@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "model/darknet.h"
 #include "model/model.h"
 #include "operator/boxes.h"
 #include "operator/rig.h"
@@ -19,7 +20,7 @@
 struct thing {
     const char *label;
     float x, y;
-    float score; /* as independent programs found it */
+    float score, slack; /* as independent programs found it, and how near we come */
 };
 
 static struct frame *pass(struct operator_instance *instance, struct frame *input)
@@ -68,7 +69,7 @@ static void expect(const struct frame *boxes, const struct thing *thing)
         if (strcmp(name_of(boxes, i, name, sizeof(name)), thing->label) == 0) {
             if (fabsf(row[0] + row[2] / 2 - thing->x) > 60 ||
                 fabsf(row[1] + row[3] / 2 - thing->y) > 60 ||
-                fabsf(row[4] - thing->score) > 0.03F) {
+                fabsf(row[4] - thing->score) > thing->slack) {
                 fail_msg("%s %.3f at %.0f %.0f, %.0fx%.0f", name, (double)row[4],
                          (double)row[0], (double)row[1], (double)row[2], (double)row[3]);
             }
@@ -149,8 +150,10 @@ static struct frame *detect(const char *path, const char *range, const char *cha
 
 static void ssd_mobilenet_finds_dog_bicycle_and_car(void **state)
 {
-    static const struct thing things[] = {
-        {"Dog", 222, 380, 0.85F}, {"Bicycle", 345, 278, 0.79F}, {"Car", 578, 124, 0.73F}, {0}};
+    static const struct thing things[] = {{"Dog", 222, 380, 0.85F, 0.03F},
+                                          {"Bicycle", 345, 278, 0.79F, 0.03F},
+                                          {"Car", 578, 124, 0.73F, 0.03F},
+                                          {0}};
     cleanup(memory_free) char *path = rig_model("ssd_mobilenet_v2_oi.tflite");
     cleanup(memory_free) char *names = rig_model("ssd_mobilenet_v2_oi.names");
     cleanup(frame_unrefp) struct frame *photo = photograph();
@@ -164,8 +167,10 @@ static void ssd_mobilenet_finds_dog_bicycle_and_car(void **state)
 
 static void yolox_finds_dog_bicycle_and_car(void **state)
 {
-    static const struct thing things[] = {
-        {"dog", 222, 380, 0.86F}, {"bicycle", 345, 278, 0.80F}, {"car", 578, 124, 0.80F}, {0}};
+    static const struct thing things[] = {{"dog", 222, 380, 0.86F, 0.03F},
+                                          {"bicycle", 345, 278, 0.80F, 0.03F},
+                                          {"car", 578, 124, 0.80F, 0.03F},
+                                          {0}};
     cleanup(memory_free) char *path = rig_model("yolox_nano.onnx");
     cleanup(frame_unrefp) struct frame *photo = photograph();
     struct frame *fit =
@@ -181,8 +186,10 @@ static void yolox_finds_dog_bicycle_and_car(void **state)
 
 static void tinier_yolo_finds_dog_bicycle_and_car(void **state)
 {
-    static const struct thing things[] = {
-        {"dog", 222, 380, 0.89F}, {"bicycle", 345, 278, 0.74F}, {"car", 578, 124, 0.86F}, {0}};
+    static const struct thing things[] = {{"dog", 222, 380, 0.89F, 0.03F},
+                                          {"bicycle", 345, 278, 0.74F, 0.03F},
+                                          {"car", 578, 124, 0.86F, 0.03F},
+                                          {0}};
     cleanup(memory_free) char *path = rig_model("tinier-yolo-voc-float.onnx");
     cleanup(frame_unrefp) struct frame *photo = photograph();
     struct frame *fit = pass(RIG_OPEN("letterbox", "size", "416x416"), frame_ref(photo));
@@ -194,6 +201,38 @@ static void tinier_yolo_finds_dog_bicycle_and_car(void **state)
     (void)state;
 
     expect_all(photo, boxes, "tinier", things);
+}
+
+/* The scores are those of Debian's `darknet` on the same files. It samples with the corners of
+ * the picture aligned, not the pixels' centres: with its sampling ours are 0.94, 0.85, 0.88. */
+static void yolo_fastest_finds_what_darknet_finds(void **state)
+{
+    static const struct thing things[] = {{"dog", 222, 380, 0.94F, 0.07F},
+                                          {"bicycle", 345, 278, 0.86F, 0.07F},
+                                          {"car", 578, 124, 0.88F, 0.07F},
+                                          {0}};
+    cleanup(memory_free) char *config = rig_model("yolo-fastest-1.1-xl.cfg");
+    cleanup(memory_free) char *weights = rig_model("yolo-fastest-1.1-xl.weights");
+    char *folder = rig_folder();
+    cleanup(memory_free) char *path = memory_format("%s/fastest.onnx", folder);
+    const struct darknet_options options = {
+        .config = config, .weights = weights, .output = path};
+    cleanup(frame_unrefp) struct frame *photo = photograph();
+    struct darknet_summary summary;
+    struct error err;
+    (void)state;
+
+    if (darknet_import(&options, &summary, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    struct frame *fit = pass(RIG_OPEN("letterbox", "size", "320x320"), frame_ref(photo));
+    struct frame *out = detect(path, "0..1", "rgb", fit);
+    cleanup(frame_unrefp) struct frame *boxes = pass(
+        RIG_OPEN("yolo", "labels", COCO_NAMES, "head", "yolo", "size", "320x320", "anchors",
+                 "12,18,37,49,52,132,115,73,119,199,242,238", "mask", "3,4,5,0,1,2"),
+        out);
+    expect_all(photo, boxes, "fastest", things);
+    rig_remove(folder);
 }
 
 static void a_picture_of_the_wrong_size_is_refused_by_name(void **state)
@@ -224,6 +263,7 @@ int main(void)
         cmocka_unit_test(ssd_mobilenet_finds_dog_bicycle_and_car),
         cmocka_unit_test(yolox_finds_dog_bicycle_and_car),
         cmocka_unit_test(tinier_yolo_finds_dog_bicycle_and_car),
+        cmocka_unit_test(yolo_fastest_finds_what_darknet_finds),
         cmocka_unit_test(a_picture_of_the_wrong_size_is_refused_by_name),
     };
 
