@@ -116,7 +116,9 @@ static void two_grids_share_anchors_by_mask(void **state)
     (void)state;
 
     for (int i = 0; i < 24; i++) {
-        second[i] = i == 4 * 4 + 3 || i == 5 * 4 + 3 ? 5 : i / 4 >= 4 ? -9 : i / 4 == 0 ? 2 : 0;
+        float start = i / 4 == 0 ? 2 : 0; /* x */
+
+        second[i] = i == 4 * 4 + 3 || i == 5 * 4 + 3 ? 5 : i / 4 >= 4 ? -9 : start;
     }
     cleanup(frame_unrefp) struct frame *boxes = rig_pass(yolo, rig_frame(0, 2, tensors));
     assert_int_equal(boxes->tensors[0]->shape.dims[0], 2);

@@ -81,7 +81,7 @@ static void expect(const struct frame *boxes, const struct thing *thing)
 
 static void save(struct frame *photo, struct frame *boxes, const char *name)
 {
-    const char *folder = getenv("BRUME_TEST_PICTURES");
+    const char *folder = secure_getenv("BRUME_TEST_PICTURES");
 
     if (folder != NULL) {
         cleanup(operator_closep) struct operator_instance *draw = RIG_OPEN("draw");

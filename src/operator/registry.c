@@ -60,7 +60,7 @@ static int check(const char *name, const char *path, const struct brume_operator
 
 static char **user_folders(size_t *ret_n)
 {
-    const char *list = getenv("BRUME_OPERATORS");
+    const char *list = secure_getenv("BRUME_OPERATORS");
     char **folders = NULL;
     size_t n = 0;
 

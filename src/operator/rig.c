@@ -191,7 +191,7 @@ struct frame *rig_boxes(uint32_t n, const float (*rows)[6], const char *labels)
 
 char *rig_folder(void)
 {
-    const char *where = getenv("TMPDIR");
+    const char *where = secure_getenv("TMPDIR");
     char *folder = memory_format("%s/brume-test-XXXXXX", where != NULL ? where : "/tmp");
 
     assert_non_null(mkdtemp(folder));
@@ -208,7 +208,10 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
 
 void rig_remove(char *folder)
 {
-    assert_int_equal(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    int ret =
+        nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS); // NOLINT(concurrency-mt-unsafe)
+
+    assert_int_equal(ret, 0);
     free(folder);
 }
 
