@@ -1,7 +1,8 @@
 /* Where the search starts: everything on one device, and the pattern of most applications that
  * have enough devices, "ends and middle": sources on one device, sinks on one, and what lies
  * between replicated on all that may help; the middle in parts where it does not fit as a
- * whole.
+ * whole. Without replicas the middle's parts have a device each, so that the ends of a skip edge
+ * (the picture that is drawn on) can share one.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -74,23 +75,26 @@ static bool memory_fits(const struct search *search, size_t device, size_t from,
 }
 
 /* Gives the devices to the parts' teams: each to the part that is the slowest so far among
- * those that it has memory for. */
+ * those that it has memory for, or to one that has none if there are to be no replicas. The
+ * device `spare` comes last. */
 static void deal_devices(const struct search *search, struct layout *layout, unsigned first,
-                         unsigned n_parts)
+                         unsigned n_parts, size_t spare)
 {
     const struct planner_problem *problem = search->problem;
     double capacity[PARTS_MOST] = {0};
 
-    for (size_t device = 0; device < search->n_devices; device++) {
+    for (size_t i = 0; i < search->n_devices; i++) {
+        size_t device = i + 1 == search->n_devices ? spare : i < spare ? i : i + 1;
         int slowest = -1;
 
-        for (unsigned i = 0; i < n_parts; i++) {
-            const struct layout_group *part = &layout->groups[first + i];
+        for (unsigned j = 0; j < n_parts; j++) {
+            const struct layout_group *part = &layout->groups[first + j];
 
             if (problem_allowed(problem, device, part->from, part->to) &&
                 memory_fits(search, device, part->from, part->to) &&
-                (slowest < 0 || capacity[i] < capacity[slowest])) {
-                slowest = (int)i;
+                (problem->replicas > 1 || capacity[j] <= 0) &&
+                (slowest < 0 || capacity[j] < capacity[slowest])) {
+                slowest = (int)j;
             }
         }
         if (slowest >= 0) {
@@ -167,7 +171,7 @@ static void try_middle(struct search *search, const unsigned *range, const uint1
     if (to < problem->n_atoms) {
         add_group(&layout, to, problem->n_atoms, ends[1]);
     }
-    deal_devices(search, &layout, 1, n_parts);
+    deal_devices(search, &layout, 1, n_parts, ends[0]);
     teams_settle(search, &layout);
     search_try(search, &layout);
     for (unsigned end = 0; end < 2; end++) {
@@ -259,14 +263,11 @@ void search_seed(struct search *search)
             try_greedy(search, device);
         }
     }
-    if (problem->replicas < 2) {
-        return;
-    }
     for (size_t i = 0; i < n; i++) {
         for (size_t j = i + 1; j < n; j++) {
             unsigned range[2] = {at[i], at[j]};
 
-            if (!problem_replicable(problem, range[0], range[1])) {
+            if (problem->replicas > 1 && !problem_replicable(problem, range[0], range[1])) {
                 continue;
             }
             for (unsigned parts = 1; parts <= PARTS_MOST && parts <= search->n_devices;
