@@ -21,7 +21,8 @@ struct client {
     uv_pipe_t input, output; /* of the controller */
     uv_signal_t interrupt, hangup;
     unsigned n_interrupts;
-    bool failed; /* it has said what is wrong */
+    int interrupted_by; /* the last signal; 0: none */
+    bool failed;        /* it has said what is wrong */
     int64_t code;
     int killed_by;
     char *line;
@@ -116,6 +117,7 @@ static void interrupted(uv_signal_t *signal, int number)
     struct client *client = signal->data;
     bool first = client->n_interrupts++ == 0 && number == SIGINT;
 
+    client->interrupted_by = number;
     if (first && isatty(STDERR_FILENO)) {
         fprintf(stderr, "\nletting the frames under way arrive; Ctrl-C again to abort\n");
     }
@@ -190,11 +192,16 @@ int client_run(json_t *request, client_answer_fn answer, void *owner)
     uv_run(&client.loop, UV_RUN_DEFAULT);
     uv_loop_close(&client.loop);
     free(client.line);
+    if (client.interrupted_by != 0 && !client.failed &&
+        (client.killed_by != 0 || client.code != 0)) {
+        signal(client.interrupted_by, SIG_DFL);
+        raise(client.interrupted_by);
+    }
     if (client.killed_by != 0) {
         fprintf(stderr, "brume: the controller was killed by signal %d\n", client.killed_by);
         return EX_SOFTWARE;
     }
-    if (client.code != 0 && !client.failed && client.n_interrupts == 0) {
+    if (client.code != 0 && !client.failed) {
         fprintf(stderr, "brume: the controller ended with %lld\n", (long long)client.code);
     }
     return (int)client.code;

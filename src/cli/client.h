@@ -12,7 +12,8 @@ struct error;
 typedef void (*client_answer_fn)(void *owner, const char *type, const json_t *answer);
 
 /* Runs until the controller ends; takes `request`. Returns its exit code, having printed what
- * it says is wrong. */
+ * it says is wrong. What was aborted by a signal ends this program by that signal, so that a
+ * shell script stops, too. */
 int client_run(json_t *request, client_answer_fn answer, void *owner);
 
 #endif

@@ -88,10 +88,11 @@ static void show_plan(const struct render *render, const json_t *answer)
         fputs(text(answer, "explanation"), stdout);
         fflush(stdout);
     } else if (!render->json) {
-        printf("plan: %zu groups on %zu devices, %.2f frames/s predicted, %.2f at the most\n",
-               json_array_size(json_object_get(plan, "groups")),
-               json_array_size(json_object_get(plan, "devices")), number(plan, "rate"),
-               number(plan, "bound"));
+        size_t n_groups = json_array_size(json_object_get(plan, "groups"));
+        size_t n_devices = json_array_size(json_object_get(plan, "devices"));
+        printf("plan: %zu group%s on %zu device%s, %.2f frames/s predicted, %.2f at the most\n",
+               n_groups, n_groups == 1 ? "" : "s", n_devices, n_devices == 1 ? "" : "s",
+               number(plan, "rate"), number(plan, "bound"));
         fflush(stdout);
     }
 }
