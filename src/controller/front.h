@@ -8,8 +8,9 @@
  *   progress  {"seconds", "delivered", "rate", "stages": […], "devices": […]}
  *   say       {"line"}                                    an operator's own word
  *   failure   {"what"}
- *   report    {"report": {…}}                             the last word of a run
- *   error     {"text", "code"}                            the last word; code as in sysexits
+ *   report    {"report": {…}}                             the end of a run
+ *   error     {"text", "code"}                            the last word, even after a report;
+ *                                                         code as in sysexits
  */
 #ifndef CONTROLLER_FRONT_H
 #define CONTROLLER_FRONT_H

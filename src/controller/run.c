@@ -121,6 +121,19 @@ void run_stop(struct session *session)
     uv_close((uv_handle_t *)&run->deadline, run_freed);
 }
 
+static void fail_if_lost(struct session *session, json_int_t lost, json_int_t accepted)
+{
+    struct error err;
+
+    if (lost > 0) {
+        error_set(&err, -EIO,
+                  "%lld of %lld frames were not delivered: an operator refused them, and said "
+                  "why above",
+                  (long long)lost, (long long)accepted);
+        session_fail(session, &err, EX_IOERR);
+    }
+}
+
 /* The last word, once every stage is gone. */
 static void say_report(struct session *session)
 {
@@ -132,7 +145,11 @@ static void say_report(struct session *session)
     json_object_set_new(
         report, "predicted",
         json_pack("{sfsf}", "rate", plan->rate, "latency_ms", plan->latency * 1000));
+    const json_t *frames = json_object_get(report, "frames");
+    json_int_t lost = json_integer_value(json_object_get(frames, "lost"));
+    json_int_t accepted = json_integer_value(json_object_get(frames, "accepted"));
     front_say(session->front, json_pack("{ssso}", "type", "report", "report", report));
+    fail_if_lost(session, lost, accepted);
     session_close(session, EX_OK);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -223,7 +224,8 @@ static void begin(struct session *session, const json_t *message)
     }
     r = application_load(session->request->application, &session->application, &err);
     if (r < 0) {
-        session_fail(session, &err, EX_DATAERR);
+        bool there = access(session->request->application, R_OK) == 0;
+        session_fail(session, &err, there ? EX_DATAERR : EX_NOINPUT);
         return;
     }
     r = open_fabric(session, &err);
