@@ -1,0 +1,196 @@
+/* What cannot work is refused: in a sentence that says where, with the exit code of sysexits,
+ * and as early as it can be known. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "fixture/scenario.h"
+
+#define HEAD \
+    "apiVersion: brume.dev/v1alpha1\nkind: Application\nmetadata: { name: street }\nspec:\n"
+#define CAMERA \
+    "  operators:\n    - { name: camera, use: image-source, with: { path: pictures } }\n"
+#define PICTURE  "    - { name: picture, use: decode, in: [camera] }\n"
+#define SINK(of) "    - { name: out, use: null-sink, in: [" of "] }\n"
+
+/* "brume: street.yaml:" stands before each sentence. */
+static const struct refusal {
+    const char *manifest, *sentence;
+} refusals[] = {
+    {" ", " nothing in it"},
+    {"hello\n", "1:1: a map of keys must stand here, not a text"},
+    {"kind: [\n",
+     "2:1: not YAML: did not find expected node content while parsing a flow node"},
+    {"kind: Application\n", "1:1: key 'apiVersion' is missing (brume.dev/v1alpha1)"},
+    {"apiVersion: brume.dev/v1alpha1\nkind: Testbed\n",
+     "2:7: 'kind' may not be 'Testbed', only Application"},
+    {HEAD "  operators: []\n", "5:14: 'operators' must list 1 to 256 operators, not 0"},
+    {HEAD "  objective: speed\n" CAMERA SINK("camera"),
+     "5:14: 'objective' may not be 'speed', only throughput|latency|traffic"},
+    {HEAD "  qos: { rate: fast }\n" CAMERA SINK("camera"),
+     "5:16: 'rate' must be a rate above 0 such as 5/s or 300/min, not 'fast'"},
+    {HEAD CAMERA "    - { name: picture, use: decod, in: [camera] }\n" SINK("picture"),
+     "7:29: unknown operator 'decod' (did you mean 'decode'?)"},
+    {HEAD CAMERA "    - { name: out, uses: null-sink, in: [camera] }\n",
+     "7:20: unknown key 'uses' in 'operators' (did you mean 'use'?)"},
+    {HEAD CAMERA SINK("camra"),
+     "7:41: there is no operator called 'camra' (did you mean 'camera'?)"},
+    {HEAD CAMERA SINK("camera") SINK("camera"),
+     "8:15: there is an operator called 'out' already, in line 7"},
+    {HEAD CAMERA PICTURE SINK("camera"),
+     "7:15: nobody reads 'picture', and it is not a sink (null-sink takes anything)"},
+    {HEAD CAMERA
+     "    - { name: small, use: resize, in: [camera], with: { size: 64x64 } }\n" SINK("small"),
+     "7:40: 'camera' gives bytes, but input 'in' of 'small' takes a picture"},
+    {HEAD CAMERA PICTURE
+     "    - { name: small, use: resize, in: [picture], with: { size: big } }\n" SINK("small"),
+     "8:64: 'size' must be width x height in pixels such as 416x416, not 'big'"},
+    {HEAD CAMERA PICTURE
+     "    - { name: small, use: resize, in: [picture], with: { width: 64 } }\n" SINK("small"),
+     "8:58: 'resize' has no parameter 'width' (`brume operators resize` lists them)"},
+    {HEAD CAMERA "    - { name: a, use: resize, in: [b], with: { size: 64x64 } }\n"
+                 "    - { name: b, use: resize, in: [a], with: { size: 64x64 } }\n" SINK("b"),
+     "7:15: the operators go round in a circle: a -> b -> a"},
+};
+
+static void add_pictures(void)
+{
+    if (access("pictures", F_OK) < 0) {
+        assert_int_equal(mkdir("pictures", 0700), 0);
+        scenario_write("pictures/one.jpg", "no picture, but nobody looks");
+    }
+}
+
+/* Where there is no program for stages, that would be the word as soon as a fabric is opened.
+ */
+static int forbid_stages(void **state)
+{
+    (void)state;
+    return setenv("BRUME_STAGE", "/nowhere", 1); /* NOLINT(concurrency-mt-unsafe) */
+}
+
+static int allow_stages(void **state)
+{
+    (void)state;
+    return unsetenv("BRUME_STAGE"); /* NOLINT(concurrency-mt-unsafe) */
+}
+
+static void wrong_manifests_are_refused_before_anything_starts(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    add_pictures();
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+        cleanup(memory_free) char *sentence =
+            memory_format("brume: street.yaml:%s\n", refusals[i].sentence);
+        scenario_write("street.yaml", "%s", refusals[i].manifest);
+        SCENARIO_RUN(65, &out, &err, "run", "street.yaml", "--devices", "3");
+        assert_string_equal(err, sentence);
+        assert_string_equal(out, "");
+    }
+}
+
+/* Options, one of which is wrong, and what is said of it. */
+static const struct mistake {
+    int code;
+    const char *arguments[8];
+    const char *sentence;
+} mistakes[] = {
+    {64, {"rnu"}, "there is no command 'rnu' (did you mean 'run'?)"},
+    {64, {"run"}, "which application? Name its manifest"},
+    {64, {"run", "street.yaml", "other.yaml"}, "one application at a time, please"},
+    {64, {"run", "street.yaml", "--nonsense"}, "unrecognized option '--nonsense'"},
+    {64, {"run", "street.yaml", "-d", "0"}, "--devices takes a whole number from 1, not '0'"},
+    {64, {"run", "street.yaml", "-d", "999"}, "999 devices: 1 to 200 can be emulated"},
+    {64, {"run", "street.yaml", "--cpu", "0.5"}, "--cpu goes with --devices"},
+    {64, {"run", "street.yaml", "-d", "2", "--cpu", "fast"}, "--cpu fast is not understood"},
+    {64, {"run", "street.yaml", "--frames", "-1"}, "--frames takes a whole number from 1"},
+    {64, {"run", "street.yaml", "--duration", "soon"}, "--duration soon is not understood"},
+    {64, {"run", "street.yaml", "--cut", "a"}, "--cut takes rising layer numbers like 4,9"},
+    {64, {"run", "street.yaml", "--cut", "5,4"}, "cuts must rise, and 4 does not"},
+    {64, {"run", "street.yaml", "--place", "out=mars"}, "there is no device 'mars'"},
+    {64, {"run", "street.yaml", "--place", "in=device-1"}, "there is no operator 'in'"},
+    {66, {"run", "nothing.yaml"}, "cannot open 'nothing.yaml': No such file or directory"},
+};
+
+static void wrong_options_are_refused(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    add_pictures();
+    scenario_write("street.yaml", "%s", HEAD CAMERA SINK("camera"));
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++) {
+        scenario_run(mistakes[i].code, &out, &err, mistakes[i].arguments);
+        if (strstr(err, mistakes[i].sentence) == NULL) {
+            fail_msg("'%s' is not in: %s", mistakes[i].sentence, err);
+        }
+        assert_string_equal(out, "");
+    }
+}
+
+static void a_device_too_small_for_the_network_is_told(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    scenario_detector("small", "/usr/share/darknet/data/*.jpg", false, "");
+    SCENARIO_RUN(69, &out, &err, "run", "small.yaml", "--devices", "2", "--memory", "8M");
+    assert_non_null(strstr(err, "and no device that may run it has as much"));
+    assert_string_equal(out, "");
+}
+
+static void a_sink_that_cannot_be_opened_ends_the_run(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    add_pictures();
+    scenario_write("street.yaml", "%s",
+                   HEAD CAMERA "    - { name: out, use: json-sink, in: [camera], "
+                               "with: { path: /proc/none/lines.json } }\n");
+    SCENARIO_RUN(69, &out, &err, "run", "street.yaml", "--devices", "1", "--json");
+    assert_non_null(strstr(err, "brume: stage 'out-1' on device-1: out: cannot make folder "
+                                "'/proc/none': No such file or directory\n"));
+    assert_string_equal(out, "");
+}
+
+static void a_sink_that_refuses_its_frames_fails_the_run(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    add_pictures();
+    scenario_write("street.yaml", "%s",
+                   HEAD CAMERA "    - { name: out, use: json-sink, in: [camera], "
+                               "with: { path: /dev/full } }\n");
+    SCENARIO_RUN(74, &out, &err, "run", "street.yaml", "--devices", "1", "--json");
+    assert_non_null(strstr(err, "out: cannot write: No space left on device"));
+    assert_non_null(strstr(err, "brume: 1 of 1 frames were not delivered: an operator refused "
+                                "them, and said why above\n"));
+    cleanup(json_decrefp) json_t *report = scenario_json(out);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(report, "frames"), "lost")), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(wrong_manifests_are_refused_before_anything_starts,
+                                        forbid_stages, allow_stages),
+        cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(a_device_too_small_for_the_network_is_told),
+        cmocka_unit_test(a_sink_that_cannot_be_opened_ends_the_run),
+        cmocka_unit_test(a_sink_that_refuses_its_frames_fails_the_run),
+    };
+
+    return cmocka_run_group_tests_name("refusals", tests, scenario_make, scenario_remove);
+}

@@ -1,0 +1,115 @@
+/* Ctrl-C: the first lets the frames under way arrive, the second aborts; nothing is left. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "fixture/scenario.h"
+
+static struct scenario *start_endless(void)
+{
+    static const struct scenario_lines begun = {"endless.json", 5};
+
+    unlink("endless.json");
+    scenario_detector("endless", "/usr/share/darknet/data/*.jpg", true, "");
+    struct scenario *scenario = SCENARIO("run", "endless.yaml", "--devices", "3", "--cpu",
+                                         "0.5", "--replicas", "off", "--json");
+    assert_true(scenario_until(scenario, scenario_has_lines, &begun));
+    return scenario;
+}
+
+static void ctrl_c_lets_the_frames_under_way_arrive(void **state)
+{
+    (void)state;
+    struct scenario *scenario = start_endless();
+
+    scenario_interrupt(scenario);
+    scenario_expect(scenario, 0);
+    cleanup(memory_free) char *out = scenario_read(scenario->out);
+    cleanup(memory_free) char *err = scenario_read(scenario->err);
+    cleanup(json_decrefp) json_t *report = scenario_json(out);
+    size_t n = scenario_count_lines("endless.json");
+    assert_true(n >= 5);
+    scenario_assert_frames(report, (unsigned)n, (unsigned)n);
+    scenario_assert_sequences("endless.json", n);
+    assert_string_equal(err, "");
+    scenario_close(scenario);
+}
+
+static bool ends_by_interrupts(struct scenario *scenario, const void *nothing)
+{
+    (void)nothing;
+    if (scenario->code < 0) {
+        scenario_interrupt(scenario);
+    }
+    return scenario->code >= 0;
+}
+
+/* A stage that does not go on keeps a run from ending; whoever waits presses Ctrl-C again. */
+static void a_second_ctrl_c_aborts_what_hangs(void **state)
+{
+    (void)state;
+    struct scenario *scenario = start_endless();
+    struct scenario_stage stages[SCENARIO_STAGES_MAX];
+
+    assert_true(scenario_stages(scenario, stages) > 1);
+    assert_int_equal(kill(stages[0].pid, SIGSTOP), 0);
+    scenario_until(scenario, ends_by_interrupts, NULL);
+    scenario_expect(scenario, 128 + SIGINT);
+    cleanup(memory_free) char *out = scenario_read(scenario->out);
+    assert_string_equal(out, "");
+    scenario_close(scenario);
+}
+
+static bool is_measuring(struct scenario *scenario, const void *nothing)
+{
+    struct scenario_stage stages[SCENARIO_STAGES_MAX];
+
+    (void)nothing;
+    return scenario_stages(scenario, stages) == 1 && strcmp(stages[0].name, "measure") == 0;
+}
+
+/* There are no frames yet that could arrive. */
+static void ctrl_c_while_devices_are_measured_ends_at_once(void **state)
+{
+    (void)state;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): tests have one thread */
+    cleanup(memory_free) char *cache = memory_text(getenv("BRUME_CACHE"));
+
+    scenario_detector("unknown", "/usr/share/darknet/data/*.jpg", true, "");
+    setenv("BRUME_CACHE", "empty", 1); /* NOLINT(concurrency-mt-unsafe) */
+    struct scenario *scenario = SCENARIO("run", "unknown.yaml", "--devices", "2");
+    setenv("BRUME_CACHE", cache, 1); /* NOLINT(concurrency-mt-unsafe) */
+    assert_true(scenario_until(scenario, is_measuring, NULL));
+    scenario_interrupt(scenario);
+    scenario_expect(scenario, 128 + SIGINT);
+    cleanup(memory_free) char *out = scenario_read(scenario->out);
+    cleanup(memory_free) char *err = scenario_read(scenario->err);
+    assert_string_equal(out, "");
+    assert_string_equal(err, "");
+    assert_int_equal(access("unknown.json", F_OK), -1);
+    scenario_close(scenario);
+}
+
+static void asking_the_command_to_end_aborts(void **state)
+{
+    (void)state;
+    struct scenario *scenario = start_endless();
+
+    assert_int_equal(kill(scenario->pid, SIGTERM), 0);
+    scenario_expect(scenario, 128 + SIGTERM);
+    scenario_close(scenario);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ctrl_c_lets_the_frames_under_way_arrive),
+        cmocka_unit_test(a_second_ctrl_c_aborts_what_hangs),
+        cmocka_unit_test(ctrl_c_while_devices_are_measured_ends_at_once),
+        cmocka_unit_test(asking_the_command_to_end_aborts),
+    };
+
+    return cmocka_run_group_tests_name("stopping", tests, scenario_make, scenario_remove);
+}
