@@ -92,7 +92,9 @@ static void a_picture_is_what_its_cast_tensor_is(void **state)
     (void)state;
 
     for (int i = 0; i < 3 * 256; i++) {
-        ((float *)cast->data)[i] = (float)(pixels[i % 256 * 3 + i / 256] / 255.0);
+        int channel = i / 256;
+
+        ((float *)cast->data)[i] = (float)(pixels[i % 256 * 3 + channel] / 255.0);
     }
     cleanup(frame_unrefp) struct frame *one = run(path, "", picture);
     cleanup(frame_unrefp) struct frame *other = run(path, "", rig_frame(0, 1, &cast));
@@ -163,7 +165,9 @@ static void a_cast_orders_channels_and_planes(void **state)
     (void)state;
 
     for (int i = 0; i < 3 * 256; i++) {
-        cast.tables[i / 256][i % 256] = (float)(i % 256 + 1000 * (i / 256));
+        int channel = i / 256;
+
+        cast.tables[channel][i % 256] = (float)(i % 256 + 1000 * channel);
     }
     assert_int_equal(cast_init(&planar, &cast, &err), 0);
     cast_run(&cast, &picture, floats);
