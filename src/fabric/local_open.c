@@ -59,7 +59,6 @@ static void add_note(struct local *local, char *note)
     if (both != note) {
         memory_free(&note);
         memory_free(&local->note);
-        memory_free(&local->folder);
     }
     local->note = both;
 }
@@ -123,8 +122,9 @@ static void guard_stop(struct local *local)
 
 static int make_folder(struct local *local, struct error *err)
 {
-    const char *parent = getenv("TMPDIR");
+    const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
 
+    memory_free(&local->folder);
     local->folder =
         memory_format("%s/brume-%s", parent != NULL ? parent : "/tmp", local->ledger.run);
     if (ledger_write(&local->ledger, LEDGER_FOLDER, local->folder, err) < 0) {
@@ -293,5 +293,6 @@ void local_destroy(struct local *local)
     memory_free(&local->memory_kills);
     memory_free(&local->program);
     memory_free(&local->note);
+    memory_free(&local->folder);
     free(local);
 }
