@@ -117,18 +117,20 @@ int registry_find(const char *name, const struct brume_operator **ret_type, stru
     bool foreign = false;
 
     if (type == NULL) {
+        struct error why = {0};
         int ret = -ENOENT;
 
         if (text_is_label(name)) {
-            ret = plugin_open("operator", name, "brume_exported_operator", &exported, err);
-            ret = ret < 0 ? ret : check(name, "the plug-in", exported, err);
+            ret = plugin_open("operator", name, "brume_exported_operator", &exported, &why);
+            ret = ret < 0 ? ret : check(name, "the plug-in", exported, &why);
             foreign = ret == -ENOENT;
-            ret = foreign ? open_user(name, &exported, err) : ret;
+            ret = foreign ? open_user(name, &exported, &why) : ret;
         }
         if (ret == -ENOENT) {
             return error_set(err, -ENOENT, "unknown operator '%s'", name);
         }
         if (ret < 0) {
+            *err = why;
             return error_wrap(err, "operator '%s'", name);
         }
         type = exported;

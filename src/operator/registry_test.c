@@ -18,6 +18,7 @@ static const struct brume_operator *find(const char *name)
     if (registry_find(name, &type, &err) != 0) {
         fail_msg("%s", err.text);
     }
+    assert_int_equal(err.code, 0); /* written on failure only */
     return type;
 }
 
