@@ -195,10 +195,13 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
 
 int file_remove_folder(const char *path, struct error *err)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's keeps nothing between calls */
     int code = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 
     if (code < 0) {
         code = errno == ENOENT ? 0 : errno;
     }
-    return code == 0 ? 0 : error_set(err, -code, "cannot remove %s: %s", path, strerror(code));
+    return code == 0
+               ? 0
+               : error_set(err, -code, "cannot remove %s: %s", path, strerrordesc_np(code));
 }

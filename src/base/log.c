@@ -65,7 +65,7 @@ const char *log_quote(const char *text, char *buffer, unsigned size)
         if (*text == '"' || *text == '\\') {
             buffer[used++] = '\\';
         }
-        buffer[used++] = *text == '\n' ? ' ' : *text;
+        buffer[used++] = (char)(*text == '\n' ? ' ' : *text);
     }
     buffer[used++] = '"';
     buffer[used] = '\0';

@@ -1,5 +1,6 @@
 #include "controller/application.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,7 @@ static int open_model(struct application *application, size_t index, struct erro
 {
     const struct graph_operator *step = &application->graph->operators[index];
     const char *file = graph_param(step, "file"), *numerics = graph_param(step, "numerics");
-    const struct engine *engine;
+    const struct engine *engine = NULL;
     int r = model_open(file, &application->models[index], err);
 
     if (r == 0) {
@@ -87,6 +88,7 @@ static int open_model(struct application *application, size_t index, struct erro
         return error_wrap(err, "%s:%u: operator '%s'", application->graph->file,
                           step->place.line, step->name);
     }
+    assert(engine != NULL);
     application->engines[index] = memory_format("%s %s %s", engine->name, engine->version(),
                                                 numerics != NULL ? numerics : "fast");
     return 0;

@@ -26,8 +26,6 @@ struct measuring {
     bool finished; /* and has told everything */
 };
 
-static void next_round(struct session *session);
-
 static void fail(struct session *session, const struct error *err)
 {
     session_fail(session, err, EX_UNAVAILABLE);
@@ -40,8 +38,8 @@ static void started(void *owner, const struct error *err)
     }
 }
 
-/* Starts a stage on the device of the first want that was not asked yet. */
-static void next_device(struct session *session)
+/* Starts a stage on the device of the first want that was not asked yet; false: all were. */
+static bool next_device(struct session *session)
 {
     struct measuring *measuring = session->measuring;
     size_t i = 0;
@@ -51,8 +49,7 @@ static void next_device(struct session *session)
         i++;
     }
     if (i == measuring->n_wants) {
-        next_round(session);
-        return;
+        return false;
     }
     measuring->device = measuring->wants[i].device;
     measuring->running = true;
@@ -66,6 +63,7 @@ static void next_device(struct session *session)
     if (session->fabric->ops->start(session->fabric, &start, started, session, &err) < 0) {
         fail(session, &err);
     }
+    return true;
 }
 
 static void stop_and_finish(struct session *session)
@@ -88,15 +86,15 @@ static void mark_duplicates(struct measuring *measuring)
     }
 }
 
-static void next_round(struct session *session)
+/* Plans with what is known, and asks what it lacks; false: measuring is over. */
+static bool next_round(struct session *session)
 {
     struct measuring *measuring = session->measuring;
     struct error err;
-    int r = session_plan(session, &err);
 
-    if (r < 0) {
-        session_fail(session, &err, r == -EINVAL ? EX_USAGE : EX_UNAVAILABLE);
-        return;
+    if (session_plan(session, &err) < 0) {
+        session_fail(session, &err, EX_USAGE);
+        return false;
     }
     free(STEAL(measuring->wants));
     free(STEAL(measuring->asked));
@@ -104,22 +102,27 @@ static void next_round(struct session *session)
     measuring->n_wants =
         profile_wanted(session->problem, session->profiles,
                        measuring->round > 0 ? session->plan : NULL, &measuring->wants);
-    bool over =
-        measuring->round++ > 0 && (measuring->n_wants == 0 || measuring->round > ROUNDS_MOST);
-    if (over) {
+    if (measuring->round++ > 0 && (measuring->n_wants == 0 || measuring->round > ROUNDS_MOST)) {
         stop_and_finish(session);
         session_measured(session);
-        return;
+        return false;
     }
     measuring->asked = memory_new(measuring->n_wants, sizeof(*measuring->asked));
     mark_duplicates(measuring);
-    next_device(session);
+    return true;
+}
+
+/* The next device of this round, or of the next one that wants anything. */
+static void go_on(struct session *session)
+{
+    while (!next_device(session) && next_round(session)) {
+    }
 }
 
 void measuring_start(struct session *session)
 {
     session->measuring = memory_new(1, sizeof(*session->measuring));
-    next_round(session);
+    go_on(session);
 }
 
 void measuring_stop(struct session *session)
@@ -251,5 +254,5 @@ void measuring_gone(struct session *session, const char *stage, const char *how)
         return;
     }
     measuring->running = false;
-    next_device(session);
+    go_on(session);
 }

@@ -139,13 +139,13 @@ void tally_add_links(json_t *to, json_t *from)
 
     json_object_foreach(from, name, entry)
     {
-        json_t *old = json_object_get(to, name);
+        const json_t *old = json_object_get(to, name);
+        uint64_t bytes = json_count(entry, "bytes") + json_count(old, "bytes");
+        uint64_t frames = json_count(entry, "frames") + json_count(old, "frames");
+
         json_object_set_new(
             to, name,
-            json_pack("{sIsI}", "bytes",
-                      (json_int_t)(json_count(entry, "bytes") + json_count(old, "bytes")),
-                      "frames",
-                      (json_int_t)(json_count(entry, "frames") + json_count(old, "frames"))));
+            json_pack("{sIsI}", "bytes", (json_int_t)bytes, "frames", (json_int_t)frames));
     }
 }
 

@@ -59,7 +59,7 @@ static void add_operator(struct deployment *deployment, const char *text)
             *dot = '\0';
         }
         added->inputs[added->n_inputs++] = (struct deployment_input){
-            .from = input, .port = dot != NULL ? (unsigned)atoi(dot + 1) : 0};
+            .from = input, .port = dot != NULL ? (unsigned)strtoul(dot + 1, NULL, 10) : 0};
     }
 }
 
@@ -169,7 +169,7 @@ static void expect_fine(uint64_t seed, struct cluster_result *ret_result)
 static void every_frame_reaches_every_sink_once_whatever_dies(void **state)
 {
     (void)state;
-    const char *only = getenv("BRUME_SEED");
+    const char *only = getenv("BRUME_SEED"); /* NOLINT(concurrency-mt-unsafe) */
     uint64_t kills = 0, cuts = 0, resent = 0, delivered = 0;
 
     for (uint64_t seed = 1; only == NULL && seed <= SEEDS; seed++) {
@@ -196,7 +196,7 @@ static void the_same_seed_gives_the_same_trace(void **state)
 {
     (void)state;
 
-    for (uint64_t seed = 1; seed <= 2 * SHAPES; seed++) {
+    for (unsigned seed = 1; seed <= 2 * SHAPES; seed++) {
         struct cluster_result first, second;
         run_seed(seed, false, &first);
         run_seed(seed, false, &second);

@@ -31,7 +31,7 @@ int journal_open(const char *folder, const char *sink, struct journal **ret_jour
         journal->fd = open(journal->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (journal->fd < 0) {
             int code = -errno;
-            error_set(err, code, "%s: %s", journal->path, strerror(-code));
+            error_set(err, code, "%s: %s", journal->path, strerrordesc_np(-code));
             journal_close(journal);
             return code;
         }

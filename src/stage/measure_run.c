@@ -84,15 +84,16 @@ static int run_once(struct operator_instance *instance, uint64_t sequence,
     }
 }
 
-static void take_outputs(struct task *task, struct operator_result *result,
-                         struct frame **frames, bool keep)
+/* Counts the outputs' sizes, and keeps them in `frames`. */
+static void keep_outputs(struct task *task, struct operator_result *result,
+                         struct frame **frames)
 {
     task->n_outputs = result->n_outputs;
-    for (unsigned i = 0; keep && i < result->n_outputs; i++) {
+    task->n_frames++;
+    for (unsigned i = 0; i < result->n_outputs && i < CORE_OUTPUTS_MAX; i++) {
         task->output_size[i] += frame_size(result->outputs[i]);
         frames[i] = STEAL(result->outputs[i]);
     }
-    task->n_frames += keep;
 }
 
 static bool enough(const struct task *task, uint64_t spent_ns)
@@ -101,52 +102,53 @@ static bool enough(const struct task *task, uint64_t spent_ns)
            (task->runs >= MEASURE_RUNS_MIN && spent_ns >= MEASURE_ENOUGH_MS * 1000000ull);
 }
 
-/* The whole operator on every frame there is, again and again until it is timed well enough. */
+/* The operator on each frame there is, up to `most`: what it makes is kept for those that read
+ * it. Says how many there were. */
+static int make_frames(struct measure *measure, struct task *task,
+                       struct operator_instance *instance, unsigned most, struct error *err)
+{
+    struct made *made = &measure->made[task->operator_id];
+    int r = 0;
+
+    while (task->n_frames < most && r == 0) {
+        struct frame *inputs[CORE_INPUTS_MAX] = {NULL};
+        struct operator_result result = {0};
+        uint64_t cpu_ns;
+
+        if (gather(measure, task->operator_id, task->n_frames, inputs) < 0) {
+            break;
+        }
+        r = run_once(instance, task->n_frames, inputs, &result, &cpu_ns, err);
+        if (r == 0) {
+            keep_outputs(task, &result, made->frames[task->n_frames]);
+        }
+        operator_result_finish(&result);
+    }
+    if (r >= 0 && task->n_frames == 0) {
+        return error_set(err, -ENODATA, "operator '%s' has no frame to be measured on",
+                         measure->deployment->operators[task->operator_id].name);
+    }
+    return r < 0 ? r : 0;
+}
+
+/* The whole operator, on one frame after another, until it is timed well enough. */
 static int run_whole(struct measure *measure, struct task *task,
                      struct operator_instance *instance, struct error *err)
 {
-    struct made *made = &measure->made[task->operator_id];
-    unsigned n = task->timed ? MEASURE_FRAMES : 1;
-    uint64_t spent = 0, cpu_ns;
+    uint64_t spent = 0, cpu_ns = 0;
+    int r = make_frames(measure, task, instance, task->timed ? MEASURE_FRAMES : 1, err);
 
-    for (unsigned i = 0; i < RUNS_WARM + MEASURE_RUNS_MAX; i++) {
-        struct frame *inputs[CORE_INPUTS_MAX];
+    for (unsigned i = 0; r == 0 && task->timed && !enough(task, spent); i++) {
+        struct frame *inputs[CORE_INPUTS_MAX] = {NULL};
         struct operator_result result = {0};
-        bool first = made->frames[i % n][0] == NULL && i < n;
 
-        if (i > 0 && gather(measure, task->operator_id, i % n, inputs) < 0) {
-            n = i < n ? i : n;
-            i = n - 1;
-            continue;
-        }
-        if (i == 0 && gather(measure, task->operator_id, 0, inputs) < 0) {
-            return error_set(err, -ENODATA, "operator '%s' gets no frame to be measured on",
-                             measure->deployment->operators[task->operator_id].name);
-        }
-        int r = run_once(instance, i % n, inputs, &result, &cpu_ns, err);
-        if (r == OPERATOR_END && i > 0) {
-            n = i < n ? i : n;
-            operator_result_finish(&result);
-            i = n - 1;
-            continue;
-        }
-        if (r != 0) {
-            operator_result_finish(&result);
-            return r < 0 ? r
-                         : error_set(err, -ENODATA, "operator '%s' gives no frames",
-                                     measure->deployment->operators[task->operator_id].name);
-        }
-        take_outputs(task, &result, made->frames[i % n], first);
+        r = gather(measure, task->operator_id, i % task->n_frames, inputs);
+        r = r < 0 ? r : run_once(instance, i % task->n_frames, inputs, &result, &cpu_ns, err);
         operator_result_finish(&result);
-        if (i >= RUNS_WARM && task->timed) {
-            task->times[task->runs++] = cpu_ns;
-            spent += cpu_ns;
-        }
-        if (i + 1 >= n && (!task->timed || enough(task, spent))) {
-            break;
-        }
+        task->times[task->runs++] = cpu_ns;
+        spent += cpu_ns;
     }
-    return 0;
+    return r;
 }
 
 /* Makes the frame at the first cut of a segment, unless the segment before has left it. */
@@ -154,7 +156,7 @@ static int reach_cut(struct measure *measure, const struct task *task, struct er
 {
     struct operator_instance *prefix = NULL;
     struct operator_result result = {0};
-    struct frame *inputs[CORE_INPUTS_MAX];
+    struct frame *inputs[CORE_INPUTS_MAX] = {NULL};
     uint64_t cpu_ns;
 
     if (measure->cut != NULL && measure->cut_of == task->operator_id &&
@@ -192,12 +194,10 @@ static int run_segment(struct measure *measure, struct task *task,
 
     for (unsigned i = 0; r == 0 && !enough(task, spent); i++) {
         struct operator_result result = {0};
-        struct frame *made[CORE_OUTPUTS_MAX] = {NULL};
 
         r = run_once(instance, 0, &measure->cut, &result, &cpu_ns, err);
-        if (r == 0) {
-            take_outputs(task, &result, made, i == 0);
-            end = i == 0 ? made[0] : end;
+        if (r == 0 && i == 0) {
+            keep_outputs(task, &result, &end);
         }
         operator_result_finish(&result);
         if (r == 0 && i >= RUNS_WARM) {
@@ -224,9 +224,10 @@ void measure_run_task(uv_work_t *work)
     if (r == 0) {
         r = open_part(measure, task->operator_id, task->from, task->to, &instance, err);
     }
-    if (r == 0) {
-        r = task->to > 0 ? run_segment(measure, task, instance, err)
-                         : run_whole(measure, task, instance, err);
+    if (r == 0 && task->to > 0) {
+        run_segment(measure, task, instance, err);
+    } else if (r == 0) {
+        run_whole(measure, task, instance, err);
     }
     uint64_t after = memory_resident();
     task->memory = after > before ? after - before : 0;

@@ -195,6 +195,7 @@ static void set_workers(unsigned workers)
     char text[16];
 
     snprintf(text, sizeof(text), "%u", workers);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other thread yet */
     setenv("UV_THREADPOOL_SIZE", text, 1);
 }
 

@@ -87,7 +87,7 @@ static struct tensor *tensor_new(const struct tensor_shape *shape, size_t size)
 int tensor_create(const struct tensor_shape *shape, struct tensor **ret_tensor,
                   struct error *err)
 {
-    size_t size;
+    size_t size = 0;
     int r = tensor_shape_size(shape, &size, err);
 
     if (r < 0) {
@@ -108,7 +108,7 @@ int tensor_create(const struct tensor_shape *shape, struct tensor **ret_tensor,
 int tensor_wrap(const struct tensor_shape *shape, void *data, void (*release)(void *owner),
                 void *owner, struct tensor **ret_tensor, struct error *err)
 {
-    size_t size;
+    size_t size = 0;
     int r = tensor_shape_size(shape, &size, err);
 
     if (r < 0) {
