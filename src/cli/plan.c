@@ -9,7 +9,7 @@
 enum { OPTION_EXPLAIN = 512 };
 
 static const struct argp_option options[] = {
-    {"explain", OPTION_EXPLAIN, NULL, 0, "Show every cut that was considered, and the bound",
+    {"explain", OPTION_EXPLAIN, NULL, 0, "Also show each cut: time on both sides, bytes across",
      0},
     {0},
 };
@@ -29,6 +29,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_EXPLAIN:
         arguments->explain = true;
+        json_object_set_new(arguments->request.request, "explain", json_true());
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0) {

@@ -33,7 +33,8 @@ static const struct argp argp = {NULL,
                                  parse,
                                  "APP",
                                  "Measures an application's operators and layers on the "
-                                 "devices, keeps that for later plans, and shows the plan that "
+                                 "devices, even where that was done before, keeps that for "
+                                 "later plans, and shows the plan that "
                                  "follows from it.",
                                  children,
                                  NULL,

@@ -15,7 +15,7 @@ enum { OPTION_DURATION = 512, OPTION_FRAMES, OPTION_EXPLAIN };
 static const struct argp_option options[] = {
     {"duration", OPTION_DURATION, "TIME", 0, "Stop after that long, as 30s", 0},
     {"frames", OPTION_FRAMES, "N", 0, "Stop after N frames", 0},
-    {"explain", OPTION_EXPLAIN, NULL, 0, "Tell why the plan is as it is", 0},
+    {"explain", OPTION_EXPLAIN, NULL, 0, "Tell why the plan is as it is, with each cut", 0},
     {0},
 };
 
@@ -45,6 +45,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_EXPLAIN:
         arguments->explain = true;
+        json_object_set_new(request, "explain", json_true());
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0) {

@@ -117,6 +117,7 @@ static int read_length(const json_t *json, struct request *request, struct error
     const char *duration = text(json, "duration");
     json_int_t frames = json_integer_value(json_object_get(json, "frames"));
 
+    request->explain = json_is_true(json_object_get(json, "explain"));
     request->frames = frames > 0 ? (uint64_t)frames : 0;
     if (duration != NULL && quantity_duration(duration, &request->seconds) < 0) {
         return refuse("duration", duration, "30s", err);

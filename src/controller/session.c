@@ -123,6 +123,9 @@ static int open_profiles(struct session *session, struct error *err)
     cleanup(memory_free) char *folder = memory_format("%s/profiles", cache);
     int r = profile_store_open(folder, &session->profiles, err);
 
+    if (r == 0 && session->request->kind == REQUEST_PROFILE) {
+        profile_store_forget(session->profiles);
+    }
     if (r == 0 && profile_store_damaged(session->profiles) > 0) {
         log_event(LOG_WARN, "controller.profiles-damaged", "count=%zu",
                   profile_store_damaged(session->profiles));
@@ -192,7 +195,7 @@ static void say_plan(struct session *session)
     FILE *out = open_memstream(&text, &size);
 
     if (out != NULL) {
-        plan_explain(session->plan, out);
+        plan_explain(session->plan, session->request->explain, out);
         fclose(out);
     }
     front_say(session->front,

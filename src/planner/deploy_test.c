@@ -158,7 +158,7 @@ static void the_explanation_shows_each_cut_the_choice_the_bound_and_the_gap(void
     size_t size = 0, lines = 0;
     FILE *out = open_memstream(&text, &size);
 
-    plan_explain(deployed.plan, out);
+    plan_explain(deployed.plan, true, out);
     fclose(out);
     for (unsigned k = 1; k < STREET_LAYERS; k++) {
         cleanup(memory_free) char *cut = memory_format("\ndetect@%u ", k);

@@ -176,7 +176,7 @@ static void explain_cuts(const struct plan *plan, FILE *out)
             problem->types[problem->device_type[0]].name);
 }
 
-void plan_explain(const struct plan *plan, FILE *out)
+void plan_explain(const struct plan *plan, bool cuts, FILE *out)
 {
     static const char *const objectives[] = {"throughput", "latency", "traffic"};
     char rate[TEXT], bound[TEXT], latency[TEXT], traffic[TEXT], single[TEXT];
@@ -186,7 +186,9 @@ void plan_explain(const struct plan *plan, FILE *out)
             plan->problem->n_devices == 1 ? "" : "s");
     explain_groups(plan, out);
     explain_devices(plan, out);
-    explain_cuts(plan, out);
+    if (cuts) {
+        explain_cuts(plan, out);
+    }
     fprintf(out, "\npredicted rate %s, latency %s, traffic %s per frame; one device alone %s\n",
             with_unit(plan->rate, "/s", rate), with_unit(plan->latency, "s", latency),
             with_unit(plan->traffic, "B", traffic), with_unit(plan->single_rate, "/s", single));

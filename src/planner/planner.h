@@ -225,8 +225,8 @@ int planner_solve(const struct planner_problem *problem, struct plan **ret_plan,
 void plan_destroy(struct plan *plan);
 void plan_destroyp(struct plan **plan);
 
-/* A readable table. */
-void plan_explain(const struct plan *plan, FILE *out);
+/* Readable tables: groups, devices, and, if asked for, every cut that was considered. */
+void plan_explain(const struct plan *plan, bool cuts, FILE *out);
 json_t *plan_to_json(const struct plan *plan);
 
 /* The plan in the words of controller and stages. Parts of a cut model are operators

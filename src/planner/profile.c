@@ -196,14 +196,20 @@ size_t profile_store_damaged(const struct profile_store *store)
     return store->n_damaged;
 }
 
+void profile_store_forget(struct profile_store *store)
+{
+    for (size_t i = 0; i < store->n; i++) {
+        profile_entry_free(store->entries[i]);
+    }
+    store->n = 0;
+}
+
 void profile_store_close(struct profile_store *store)
 {
     if (store == NULL) {
         return;
     }
-    for (size_t i = 0; i < store->n; i++) {
-        profile_entry_free(store->entries[i]);
-    }
+    profile_store_forget(store);
     free(store->entries);
     free(store->folder);
     free(store);

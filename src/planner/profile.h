@@ -60,6 +60,8 @@ char *profile_subject(const struct graph *graph, size_t operator, const struct m
 int profile_store_open(const char *folder, struct profile_store **ret_store, struct error *err);
 /* Writes what changed since it was opened, each file atomically. */
 int profile_store_save(struct profile_store *store, struct error *err);
+/* All is to be measured anew. Files stay until profile_store_save() replaces them. */
+void profile_store_forget(struct profile_store *store);
 size_t profile_store_damaged(const struct profile_store *store);
 void profile_store_close(struct profile_store *store);
 void profile_store_closep(struct profile_store **store);

@@ -83,6 +83,26 @@ static void what_was_measured_is_there_after_a_restart(void **state)
     assert_null(profile_lookup(again, some_key, 0, 4));
 }
 
+static void what_is_forgotten_stays_on_disk_until_it_is_measured_anew(void **state)
+{
+    struct error err = {0};
+    cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
+
+    record(store, 0, 3, 0.010, 50);
+    assert_int_equal(profile_store_save(store, &err), 0);
+    profile_store_forget(store);
+    assert_null(profile_find(store, some_key));
+    assert_int_equal(profile_store_save(store, &err), 0);
+    cleanup(profile_store_closep) struct profile_store *between = store_open(*state);
+    assert_non_null(profile_lookup(between, some_key, 0, 3));
+
+    record(store, 0, 3, 0.020, 5);
+    assert_int_equal(profile_store_save(store, &err), 0);
+    cleanup(profile_store_closep) struct profile_store *after = store_open(*state);
+    assert_float_equal(profile_lookup(after, some_key, 0, 3)->cpu_seconds, 0.020, 1e-12);
+    assert_int_equal(profile_lookup(after, some_key, 0, 3)->runs, 5);
+}
+
 static void another_type_or_engine_or_model_knows_nothing(void **state)
 {
     (void)state;
@@ -220,6 +240,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_measured_is_there_after_a_restart, folder_make,
                                         folder_remove),
+        cmocka_unit_test_setup_teardown(
+            what_is_forgotten_stays_on_disk_until_it_is_measured_anew, folder_make,
+            folder_remove),
         cmocka_unit_test(another_type_or_engine_or_model_knows_nothing),
         cmocka_unit_test(more_runs_replace_and_fewer_are_weighed_in),
         cmocka_unit_test(what_is_no_measurement_is_refused),
