@@ -88,7 +88,7 @@ static void kill_along_the_way(const char *replicas)
     size_t n_stages = scenario_stages(scenario, stages);
     assert_true(n_stages > 1);
     for (unsigned i = 0; i < KILLS + PAIRS; i++) {
-        const struct scenario_lines next = {"chaos.json", (i + 1) * BETWEEN};
+        const struct scenario_lines next = {"chaos.json", (i + 1UL) * BETWEEN};
         kill_stages(scenario, n_stages, i < KILLS ? 1 : 2);
         assert_true(scenario_until(scenario, scenario_has_lines, &next));
     }
