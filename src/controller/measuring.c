@@ -92,8 +92,10 @@ static bool next_round(struct session *session)
     struct measuring *measuring = session->measuring;
     struct error err;
 
-    if (session_plan(session, &err) < 0) {
-        session_fail(session, &err, EX_USAGE);
+    int r = session_plan(session, &err);
+
+    if (r < 0) {
+        session_fail(session, &err, r == -EINVAL ? EX_USAGE : EX_UNAVAILABLE);
         return false;
     }
     free(STEAL(measuring->wants));

@@ -36,13 +36,13 @@ static char *stage_program(void)
 static void a_stripped_stage_is_under_a_megabyte(void **state)
 {
     (void)state;
+    needs_plain_build();
     cleanup(memory_free) char *program = stage_program();
     char *argv[] = {"strip", "-o", "stage", program, NULL};
     struct stat file;
     pid_t pid;
     int status;
 
-    needs_plain_build();
     if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0) {
         print_message("skipped: strip is not on this machine\n");
         skip();
@@ -100,10 +100,9 @@ static unsigned long resident_bytes(pid_t pid)
 static void an_idle_stage_takes_under_eight_megabytes(void **state)
 {
     (void)state;
+    needs_plain_build();
     unsigned port;
     char hello[4096];
-
-    needs_plain_build();
     cleanup(file_closep) int listener = listen_somewhere(&port);
     pid_t pid = start_stage(port);
     struct pollfd called = {.fd = listener, .events = POLLIN};
