@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -43,23 +44,16 @@ static void make_network(void)
                         "output, 2.0 kB of weights (random), 0.00 Gop per picture\n");
 }
 
-static void need_engine(void)
+/* Skips the test when this build has none of the engines named. */
+static void need_engine(const char *name, const char *other)
 {
-    cleanup(memory_free) char *text = NULL;
-    cleanup(memory_free) char *err = NULL;
-    size_t i;
-    json_t *finding;
+    const char *build = secure_getenv("BRUME_BUILD");
+    cleanup(memory_free) char *one = memory_format("%s/plugins/engine-%s.so", build, name);
+    cleanup(memory_free) char *two = memory_format("%s/plugins/engine-%s.so", build, other);
 
-    SCENARIO_RUN(EX_OK, &text, &err, "doctor", "--json");
-    cleanup(json_decrefp) json_t *doctor = scenario_json(text);
-    json_array_foreach(json_object_get(doctor, "findings"), i, finding)
-    {
-        const char *name = json_string_value(json_object_get(finding, "name"));
-        if (strcmp(name, "onnxruntime") == 0 &&
-            !json_is_true(json_object_get(finding, "there"))) {
-            print_message("skipped: ONNX Runtime is not on this machine\n");
-            skip();
-        }
+    if (access(one, R_OK) < 0 && access(two, R_OK) < 0) {
+        print_message("skipped: this build has no engine '%s'\n", name);
+        skip();
     }
 }
 
@@ -191,6 +185,52 @@ static void an_operator_of_the_user_is_explained(void **state)
     assert_has(out, "radius");
 }
 
+static void an_operator_that_cannot_be_loaded_is_told_of(void **state)
+{
+    cleanup(memory_free) char *folders = memory_text(secure_getenv("BRUME_OPERATORS"));
+    cleanup(memory_free) char *here = file_absolute(".");
+    cleanup(memory_free) char *sentence = memory_format(
+        "brume: operator 'torn': cannot load %s/torn.so: %s/torn.so: file too short\n", here,
+        here);
+    cleanup(memory_free) char *list = NULL;
+    cleanup(memory_free) char *told = NULL;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    (void)state;
+    need_engine("onnxruntime", "tflite");
+    scenario_write("torn.so", "half of\n");
+    setenv("BRUME_OPERATORS", here, 1); /* NOLINT(concurrency-mt-unsafe) */
+    SCENARIO_RUN(EX_UNAVAILABLE, &list, &told, "operators");
+    REFUSED(EX_UNAVAILABLE, sentence, "operators", "torn");
+    SCENARIO_RUN(EX_OK, &out, &err, "doctor");
+    setenv("BRUME_OPERATORS", folders, 1); /* NOLINT(concurrency-mt-unsafe) */
+    assert_has(list, "\nletterbox ");
+    assert_string_equal(told, sentence);
+    assert_has(out, "  MISSING torn ");
+    assert_has(out, "mend it: build the plug-in again, or remove it\n");
+}
+
+static void a_doctor_finds_programs_engines_and_devices(void **state)
+{
+    static const char *const groups[] = {"programs", "engines", "operators",
+                                         "models in the cache", "emulated devices"};
+    cleanup(memory_free) char *text = NULL;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    (void)state;
+    need_engine("onnxruntime", "tflite");
+    SCENARIO_RUN(EX_OK, &text, &err, "doctor", "--json");
+    SCENARIO_RUN(EX_OK, &out, &err, "doctor");
+    cleanup(json_decrefp) json_t *doctor = scenario_json(text);
+    assert_true(json_is_true(json_object_get(doctor, "works")));
+    for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+        assert_has(out, groups[i]);
+    }
+    assert_has(out, "  ok      brume-stage ");
+}
+
 static void a_network_is_imported_inspected_and_cut(void **state)
 {
     cleanup(memory_free) char *text = NULL;
@@ -224,7 +264,7 @@ static void the_parts_of_a_network_are_models_themselves(void **state)
     cleanup(memory_free) char *err = NULL;
 
     (void)state;
-    need_engine();
+    need_engine("onnxruntime", "onnxruntime");
     make_network();
     SCENARIO_RUN(EX_OK, &out, &err, "model", "cut", NETWORK, "8", "-o", "parts");
     SCENARIO_RUN(EX_OK, &out, &err, "model", "check", "parts/small-0-8.onnx");
@@ -240,7 +280,7 @@ static void every_cut_of_a_network_is_checked_or_those_asked_for(void **state)
     cleanup(memory_free) char *err = NULL;
 
     (void)state;
-    need_engine();
+    need_engine("onnxruntime", "onnxruntime");
     make_network();
     SCENARIO_RUN(EX_OK, &out, &err, "model", "check", NETWORK, "--json");
     cleanup(json_decrefp) json_t *all = scenario_json(out);
@@ -262,6 +302,8 @@ int main(void)
         cmocka_unit_test(the_list_and_the_reference_of_operators_tell_the_same),
         cmocka_unit_test(the_page_of_operators_is_up_to_date),
         cmocka_unit_test(an_operator_of_the_user_is_explained),
+        cmocka_unit_test(an_operator_that_cannot_be_loaded_is_told_of),
+        cmocka_unit_test(a_doctor_finds_programs_engines_and_devices),
         cmocka_unit_test(a_network_is_imported_inspected_and_cut),
         cmocka_unit_test(the_parts_of_a_network_are_models_themselves),
         cmocka_unit_test(every_cut_of_a_network_is_checked_or_those_asked_for),
