@@ -1,7 +1,7 @@
 /* Where the search starts: everything on one device, and the pattern of most applications that
  * have enough devices, "ends and middle": sources on one device, sinks on one, and what lies
  * between replicated on all that may help; the middle in parts where it does not fit as a
- * whole. Without replicas the middle's parts have a device each, so that the ends of a skip edge
+ * whole. Without replicas the middle's parts have a device each: so the ends of a skip edge
  * (the picture that is drawn on) can share one.
  */
 #include <math.h>
