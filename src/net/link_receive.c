@@ -1,8 +1,14 @@
 /* Bytes in, messages out: small ones by way of the staging buffer, the rest of a big payload
- * straight into its own memory. */
+ * straight into its own memory.
+ *
+ * On a slow link a payload comes packet by packet. Woken for each, a weak device would spend
+ * more on waking than on working; so the socket is told to wait until a good piece of the
+ * payload is there (SO_RCVLOWAT).
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "net/link_state.h"
@@ -86,6 +92,19 @@ static int parse_staged(struct link *link, struct error *err)
     return 0;
 }
 
+/* The least that is worth waking for: the rest of the payload, up to a piece; else anything. */
+static void set_low_water(struct link *link)
+{
+    size_t missing = link->payload != NULL ? link->message.size - link->filled : 1;
+    int wanted = (int)(missing < PIECE_SIZE ? missing : PIECE_SIZE), fd;
+
+    wanted = wanted < WORTH_WAITING ? 1 : wanted;
+    if (wanted != link->low_water && uv_fileno((uv_handle_t *)&link->tcp, &fd) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof(wanted)) == 0) {
+        link->low_water = wanted;
+    }
+}
+
 static void give_memory(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct link *link = handle->data;
@@ -123,6 +142,8 @@ static void bytes_came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
     }
     if (r < 0 && link_is_open(link)) {
         link_lost(link, err.text);
+    } else if (link_is_open(link)) {
+        set_low_water(link);
     }
 }
 

@@ -7,6 +7,8 @@
 
 enum {
     STAGING_SIZE = 16 << 10,
+    PIECE_SIZE = 128 << 10,  /* of a payload: enough to wake for */
+    WORTH_WAITING = 4 << 10, /* less of it is taken as it comes */
 };
 
 struct link {
@@ -25,6 +27,7 @@ struct link {
     struct message message;
     uint8_t *payload;
     size_t filled;
+    int low_water; /* of the socket: SO_RCVLOWAT; 0: as it was */
 };
 
 static inline bool link_is_open(const struct link *link)
