@@ -9,10 +9,10 @@
 /* A small core's share of what the kernel and the loop do for a frame; the profile of the
  * network would be better, and the input may say so. */
 static const struct planner_constants defaults = {
-    .send_frame = 60e-6,
-    .receive_frame = 60e-6,
-    .send_byte = 0.8e-9,
-    .receive_byte = 1.0e-9,
+    .send_frame = 40e-6,
+    .receive_frame = 40e-6,
+    .send_byte = 0.4e-9,
+    .receive_byte = 0.9e-9,
 };
 
 static double or_default(double value, double fallback)
