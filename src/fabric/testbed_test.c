@@ -1,10 +1,14 @@
 #include "base/test.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
 #include "fabric/testbed.h"
+#include "graph/manifest_keys.h"
 
 #define HEAD "apiVersion: brume.dev/v1alpha1\nkind: Testbed\nmetadata: { name: lab }\nspec:\n"
 
@@ -152,6 +156,30 @@ static void no_device_and_too_many_are_refused(void **state)
     assert_null(testbed);
 }
 
+/* docs/testbed.md holds the table as it is; when keys change, copy it from this test's output.
+ */
+static void the_page_holds_the_reference(void **state)
+{
+    const char *data = secure_getenv("BRUME_TEST_DATA");
+    cleanup(memory_free) char *text = manifest_reference(testbed_keys);
+    cleanup(memory_free) void *page = NULL;
+    struct error err = {0};
+    size_t size = 0;
+
+    (void)state;
+    if (data == NULL) {
+        skip();
+    }
+    cleanup(memory_free) char *path = memory_format("%s/../../docs/testbed.md", data);
+    if (file_read(path, 1 << 20, &page, &size, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    if (strstr(page, text) == NULL) {
+        print_error("docs/testbed.md lacks this table:\n%s", text);
+        fail();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +190,7 @@ int main(void)
         cmocka_unit_test(mistakes_have_a_place),
         cmocka_unit_test(equal_devices_are_numbered_and_alike),
         cmocka_unit_test(no_device_and_too_many_are_refused),
+        cmocka_unit_test(the_page_holds_the_reference),
     };
     return cmocka_run_group_tests_name("testbed", tests, NULL, NULL);
 }
