@@ -250,7 +250,7 @@ void measuring_gone(struct session *session, const char *stage, const char *how)
 
     (void)stage;
     if (!measuring->finished) {
-        error_set(&err, -EIO, "measuring on %s: the stage %s",
+        error_set(&err, -EIO, "measuring on %s: the stage was not done, and is gone: %s",
                   session->devices[measuring->device].name, how);
         fail(session, &err);
         return;

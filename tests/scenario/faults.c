@@ -31,7 +31,7 @@ static void kill_stages(struct scenario *scenario, size_t n_stages, size_t n)
 {
     struct scenario_stage stages[SCENARIO_STAGES_MAX];
 
-    assert_true(scenario_until(scenario, has_stages, &n_stages));
+    scenario_until(scenario, has_stages, &n_stages);
     size_t left = scenario_stages(scenario, stages);
     for (; n > 0 && left > 0; n--) {
         size_t which = choose(left);
@@ -83,14 +83,14 @@ static void kill_along_the_way(const char *replicas)
         "    - { name: files, use: image-sink, in: [small], with: { path: chaos } }\n");
     struct scenario *scenario = SCENARIO("run", "chaos.yaml", "--devices", "3", "--cpu", "0.5",
                                          "--replicas", replicas, "--frames", frames, "--json");
-    assert_true(scenario_until(scenario, scenario_has_lines, &begun));
+    scenario_until(scenario, scenario_has_lines, &begun);
     struct scenario_stage stages[SCENARIO_STAGES_MAX];
     size_t n_stages = scenario_stages(scenario, stages);
     assert_true(n_stages > 1);
     for (unsigned i = 0; i < KILLS + PAIRS; i++) {
         const struct scenario_lines next = {"chaos.json", (i + 1UL) * BETWEEN};
         kill_stages(scenario, n_stages, i < KILLS ? 1 : 2);
-        assert_true(scenario_until(scenario, scenario_has_lines, &next));
+        scenario_until(scenario, scenario_has_lines, &next);
     }
     scenario_expect(scenario, 0);
     cleanup(memory_free) char *out = scenario_read(scenario->out);

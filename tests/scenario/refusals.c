@@ -140,6 +140,7 @@ static void a_device_too_small_for_the_network_is_told(void **state)
     cleanup(memory_free) char *out = NULL;
     cleanup(memory_free) char *err = NULL;
 
+    scenario_needs_root();
     scenario_detector("small", "/usr/share/darknet/data/*.jpg", false, "");
     SCENARIO_RUN(69, &out, &err, "run", "small.yaml", "--devices", "2", "--memory", "8M");
     assert_non_null(strstr(err, "and no device that may run it has as much"));

