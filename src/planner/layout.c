@@ -23,6 +23,17 @@ static void team_count(struct layout_weight *weight, const struct layout *layout
 }
 
 /* Groups that may exist at all: pins, closed boundaries, what may be replicated. */
+/* Two neighbours on one device with one core would be one process, only slower: whatever says
+ * otherwise is an error of measurement. */
+static bool torn(const struct planner_problem *problem, const struct layout *layout, unsigned i)
+{
+    const struct layout_group *group = &layout->groups[i], *before = group - 1;
+
+    return i > 0 && group->single != LAYOUT_TEAM && group->single == before->single &&
+           problem->devices[group->single].cores <= 1 &&
+           problem_groupable(problem, before->from, group->to);
+}
+
 static bool groups_allowed(const struct layout_weight *weight, const struct layout *layout)
 {
     const struct planner_problem *problem = weight->problem;
@@ -30,7 +41,7 @@ static bool groups_allowed(const struct layout_weight *weight, const struct layo
     for (unsigned i = 0; i < layout->n_groups; i++) {
         const struct layout_group *group = &layout->groups[i];
 
-        if (!problem_groupable(problem, group->from, group->to)) {
+        if (!problem_groupable(problem, group->from, group->to) || torn(problem, layout, i)) {
             return false;
         }
         if (group->single != LAYOUT_TEAM) {
