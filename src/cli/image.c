@@ -57,17 +57,18 @@ static int pass(const char *name, size_t n_params, const struct operator_param *
     return r;
 }
 
-static void fill_tables(struct cast *cast)
+static void fill_tables(struct cast *cast, struct image_range range)
 {
     for (int c = 0; c < 3; c++) {
         for (int byte = 0; byte < 256; byte++) {
-            cast->tables[c][byte] = (float)byte;
+            cast->tables[c][byte] =
+                (float)(range.black + byte / 255.0 * (range.white - range.black));
         }
     }
 }
 
-int image_load(const char *path, const struct tensor_shape *shape, struct tensor **ret_tensor,
-               struct error *err)
+int image_load(const char *path, const struct tensor_shape *shape, struct image_range range,
+               struct tensor **ret_tensor, struct error *err)
 {
     cleanup(frame_unrefp) struct frame *frame = NULL;
     cleanup(tensor_unrefp) struct tensor *tensor = NULL;
@@ -78,7 +79,7 @@ int image_load(const char *path, const struct tensor_shape *shape, struct tensor
 
     if (r == 0) {
         cast_size(&cast, &width, &height);
-        fill_tables(&cast);
+        fill_tables(&cast, range);
     }
     if (r < 0 || width == 0 || height == 0) {
         return error_set(err, -ENOTSUP, "the model does not take pictures of one size");

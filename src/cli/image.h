@@ -6,10 +6,13 @@
 
 struct error;
 
+struct image_range {
+    double black, white; /* what they become */
+};
+
 /* Decodes (the operators `decode` and `resize` do it), stretches to the network's size, and
- * casts as the operator `model` does by default: 0..255, RGB. -ENOTSUP when `shape` is not that
- * of pictures of a known size. */
-int image_load(const char *path, const struct tensor_shape *shape, struct tensor **ret_tensor,
-               struct error *err);
+ * casts into the range, RGB. -ENOTSUP when `shape` is not that of pictures of a known size. */
+int image_load(const char *path, const struct tensor_shape *shape, struct image_range range,
+               struct tensor **ret_tensor, struct error *err);
 
 #endif

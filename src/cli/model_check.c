@@ -19,7 +19,14 @@
 /* Of the default numerics; exact means the same bits. */
 #define FAST_TOLERANCE 1e-5
 
-enum { OPTION_CUTS = 256, OPTION_NUMERICS, OPTION_SEED, OPTION_IMAGE, OPTION_JSON };
+enum {
+    OPTION_CUTS = 256,
+    OPTION_NUMERICS,
+    OPTION_SEED,
+    OPTION_IMAGE,
+    OPTION_RANGE,
+    OPTION_JSON
+};
 
 static const struct argp_option options[] = {
     {"cuts", OPTION_CUTS, "K,...", 0, "Only these cuts; all legal ones when not given", 0},
@@ -29,7 +36,11 @@ static const struct argp_option options[] = {
      0},
     {"seed", OPTION_SEED, "N", 0, "Of the random input; 1 when not given", 0},
     {"image", OPTION_IMAGE, "FILE", 0,
-     "A picture (JPEG, PNG) as input, 0..255, stretched to size; may be repeated", 0},
+     "A picture (JPEG, PNG) as input, stretched to size; may be repeated", 0},
+    {"range", OPTION_RANGE, "0..255|0..1|-1..1", 0,
+     "What black and white of a picture become, as in the operator `model`; 0..255 when not "
+     "given",
+     0},
     {"json", OPTION_JSON, NULL, 0, "One JSON object", 0},
     {0},
 };
@@ -42,6 +53,7 @@ struct arguments {
     uint64_t seed;
     size_t n_images;
     const char **images;
+    struct image_range range;
 };
 
 static void parse_seed(struct arguments *arguments, const char *text, struct argp_state *state)
@@ -62,6 +74,22 @@ static void parse_numerics(struct arguments *arguments, const char *text,
     if (!arguments->fast && strcmp(text, "exact") != 0) {
         argp_error(state, "--numerics is exact or fast, not '%s'", text);
     }
+}
+
+static void parse_range(struct arguments *arguments, const char *text, struct argp_state *state)
+{
+    static const struct {
+        const char *text;
+        struct image_range range;
+    } ranges[] = {{"0..255", {0, 255}}, {"0..1", {0, 1}}, {"-1..1", {-1, 1}}};
+
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
+        if (strcmp(ranges[i].text, text) == 0) {
+            arguments->range = ranges[i].range;
+            return;
+        }
+    }
+    argp_error(state, "--range is 0..255, 0..1 or -1..1, not '%s'", text);
 }
 
 static void finish(const struct arguments *arguments, struct argp_state *state)
@@ -96,6 +124,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->images =
             memory_grow(arguments->images, arguments->n_images, sizeof(*arguments->images));
         arguments->images[arguments->n_images++] = argument;
+        return 0;
+    case OPTION_RANGE:
+        parse_range(arguments, argument, state);
         return 0;
     case OPTION_JSON:
         arguments->json = true;
@@ -144,7 +175,7 @@ static int make_inputs(const struct model *model, const struct arguments *argume
                              model->path);
         }
         return image_load(arguments->images[run], &model->tensors[model->inputs[0]].shape,
-                          &inputs[0], err);
+                          arguments->range, &inputs[0], err);
     }
     for (size_t i = 0; i < model->n_inputs; i++) {
         const struct model_tensor *tensor = &model->tensors[model->inputs[i]];
@@ -309,7 +340,7 @@ static int run_check(const struct arguments *arguments, struct result *result,
 
 static int check(int argc, char **argv)
 {
-    struct arguments arguments = {.seed = 1};
+    struct arguments arguments = {.seed = 1, .range = {0, 255}};
     struct result result = {.arguments = &arguments};
     struct error err;
 
