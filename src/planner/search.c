@@ -256,6 +256,15 @@ static bool simpler(const struct simple *a, const struct simple *b)
     return a->traffic < b->traffic * (1 - 1e-6) - 1e-6;
 }
 
+bool search_simpler(struct search *search, const struct layout *a, const struct layout *b,
+                    double floor)
+{
+    struct simple of_a, of_b;
+
+    return simple_judge(search, a, floor, &of_a) &&
+           (!simple_judge(search, b, floor, &of_b) || simpler(&of_a, &of_b));
+}
+
 struct simplifying {
     struct search *search;
     double floor;

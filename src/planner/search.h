@@ -36,6 +36,9 @@ void search_climb(struct search *search);
 
 /* Fewer devices, fewer processes, less traffic: as long as the merit stays above `floor`. */
 void search_simplify(struct search *search, struct layout *layout, double floor);
+/* Whether `a` reaches the floor and is simpler than `b`. */
+bool search_simpler(struct search *search, const struct layout *a, const struct layout *b,
+                    double floor);
 
 /* ---- edits: layout_edit.c ---- */
 

@@ -21,7 +21,7 @@ enum {
     EXACT_NODES = 20000,
 };
 
-#define SIMPLER 0.995 /* what a simpler plan may cost */
+#define SIMPLER 0.985 /* what a simpler plan may cost: less than measurements err */
 
 static void find_alike(struct search *search)
 {
@@ -287,6 +287,32 @@ static int refuse(const struct planner_problem *problem, struct error *err)
                      "memory and to the pins");
 }
 
+/* The simplest layout above the floor that is found from the best one, or from a simple pattern
+ * that the climb has left for a little more. */
+static void find_plain(struct search *search, double floor, struct layout *ret_plain)
+{
+    const struct layout best = search->best;
+    const double merit = search->merit;
+
+    *ret_plain = best;
+    search->tries = 0;
+    search_simplify(search, ret_plain, floor);
+    search->merit = -INFINITY;
+    layout_clear(&search->best);
+    search_seed(search);
+    if (!isinf(search->merit)) {
+        struct layout pattern = search->best;
+
+        search->tries = 0;
+        search_simplify(search, &pattern, floor);
+        if (search_simpler(search, &pattern, ret_plain, floor)) {
+            *ret_plain = pattern;
+        }
+    }
+    search->best = best;
+    search->merit = merit;
+}
+
 int planner_solve(const struct planner_problem *problem, struct plan **ret_plan,
                   struct error *err)
 {
@@ -307,9 +333,7 @@ int planner_solve(const struct planner_problem *problem, struct plan **ret_plan,
         }
         double floor = search->merit > 0 ? search->merit * SIMPLER : search->merit;
 
-        plain = search->best;
-        search->tries = 0;
-        search_simplify(search, &plain, fmax(floor, plain_merit));
+        find_plain(search, fmax(floor, plain_merit), &plain);
         plain_merit = search_merit(search, &plain, -INFINITY);
     }
     if (isinf(search->merit)) {

@@ -94,7 +94,7 @@ static void compare_with_all(const struct sample *sample, unsigned from, unsigne
             sample_problem(sample, seed);
         double bound = 0, rate = solved_rate(problem, &bound), best = best_of_all(problem);
 
-        if (rate < best * 0.9949 || rate > best * (1 + 1e-5) || bound < best * (1 - 1e-5)) {
+        if (rate < best * 0.9849 || rate > best * (1 + 1e-5) || bound < best * (1 - 1e-5)) {
             fail_msg("seed %u: %g/s, bound %g/s, but the best plan has %g/s", seed, rate, bound,
                      best);
         }
