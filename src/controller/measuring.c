@@ -13,11 +13,14 @@
 #include "controller/session.h"
 #include "model/model.h"
 
-enum { ROUNDS_MOST = 5 };
+enum {
+    ROUNDS_MOST = 5,
+    DEATHS_MOST = 3, /* in a row, of stages that told nothing */
+};
 #define STAGE "measure"
 
 struct measuring {
-    unsigned round;
+    unsigned round, deaths;
     size_t n_wants, n_done; /* of this round */
     struct profile_want *wants;
     bool *asked; /* by want */
@@ -227,6 +230,7 @@ void measuring_said(struct session *session, const char *stage, const json_t *me
                       name, err.text);
         }
         measuring->n_done++;
+        measuring->deaths = 0;
         front_say(session->front,
                   json_pack("{sssisiss}", "type", "measuring", "done", (int)measuring->n_done,
                             "total", (int)measuring->n_wants, "what", name));
@@ -249,12 +253,22 @@ void measuring_gone(struct session *session, const char *stage, const char *how)
     struct error err;
 
     (void)stage;
-    if (!measuring->finished) {
+    measuring->running = false;
+    if (measuring->finished) {
+        go_on(session);
+        return;
+    }
+    if (++measuring->deaths >= DEATHS_MOST) {
         error_set(&err, -EIO, "measuring on %s: the stage was not done, and is gone: %s",
                   session->devices[measuring->device].name, how);
         fail(session, &err);
         return;
     }
-    measuring->running = false;
-    go_on(session);
+    /* What it told is kept; the same round again asks for the rest. */
+    log_event(LOG_WARN, "controller.measuring-again", "device=%s how=\"%s\"",
+              session->devices[measuring->device].name, how);
+    measuring->round--;
+    if (next_round(session)) {
+        go_on(session);
+    }
 }
