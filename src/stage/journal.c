@@ -72,13 +72,14 @@ uint64_t journal_repeated(const struct journal *journal)
 
 int journal_note(struct journal *journal, uint64_t sequence, int delivered, struct error *err)
 {
-    struct record *record = &journal->record;
+    struct record record = journal->record;
 
-    record->delivered += delivered != 0;
-    record->repeated += sequence < record->mark;
-    record->mark = sequence >= record->mark ? sequence + 1 : record->mark;
+    record.delivered += delivered != 0;
+    record.repeated += sequence < record.mark;
+    record.mark = sequence >= record.mark ? sequence + 1 : record.mark;
+    journal->record = record;
     if (journal->fd >= 0 &&
-        pwrite(journal->fd, record, sizeof(*record), 0) != (ssize_t)sizeof(*record)) {
+        pwrite(journal->fd, &record, sizeof(record), 0) != (ssize_t)sizeof(record)) {
         return error_set(err, -EIO, "%s: cannot be written", journal->path);
     }
     return 0;
