@@ -33,21 +33,21 @@ static int infer(struct brume_call *call)
  */
 static void blur_line(const uint8_t *from, uint8_t *to, long n, long step, long radius)
 {
-    long sum = 0;
+    long sum = 0, count = 0;
 
     for (long i = 0; i < radius && i < n; i++) {
         sum += from[i * step];
+        count++;
     }
     for (long i = 0; i < n; i++) {
-        long first = i - radius < 0 ? 0 : i - radius;
-        long last = i + radius >= n ? n - 1 : i + radius;
-
         if (i + radius < n) {
             sum += from[(i + radius) * step];
+            count++;
         }
-        to[i * step] = (uint8_t)(sum / (last - first + 1));
+        to[i * step] = (uint8_t)(count > 0 ? sum / count : 0);
         if (i - radius >= 0) {
             sum -= from[(i - radius) * step];
+            count--;
         }
     }
 }
@@ -59,7 +59,7 @@ static int process(struct brume_call *call, void *state)
     long radius = (long)brume_param_integer(call, "radius");
     long height = (long)in->shape[0];
     long width = (long)in->shape[1];
-    uint8_t *rows = (uint8_t *)malloc((size_t)(height * width) * 3 + 1);
+    uint8_t *rows = (uint8_t *)calloc((size_t)(height * width), 3);
     (void)state;
 
     if (out == NULL || rows == NULL) {

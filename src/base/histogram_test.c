@@ -11,7 +11,8 @@ static void quantiles_are_right_within_a_bucket(void **state)
     for (uint64_t i = 1; i <= 10000; i++) {
         histogram_add(&histogram, i);
     }
-    for (double q = 0.1; q < 1; q += 0.1) {
+    for (int tenth = 1; tenth < 10; tenth++) {
+        double q = tenth / 10.0;
         double ratio = histogram_quantile(&histogram, q) / (q * 10000);
         assert_true(ratio > 0.95 && ratio < 1.05);
     }

@@ -132,7 +132,7 @@ static int make_folder(struct local *local, struct error *err)
     }
     return mkdir(local->folder, 0700) == 0
                ? 0
-               : error_set(err, -errno, "%s: %s", local->folder, strerror(errno));
+               : error_set(err, -errno, "%s: %s", local->folder, strerrordesc_np(errno));
 }
 
 /* Begins a ledger under the lock, so that nobody takes it for a dead run's before the

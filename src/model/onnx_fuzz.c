@@ -11,11 +11,14 @@ enum { CUTS_MAX = 32 };
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libFuzzer's own form */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
+    /* NOLINTBEGIN(concurrency-mt-unsafe): there is no other thread yet */
     return setenv("BRUME_PLUGINS", "/dev/null", 1) | setenv("BRUME_CACHE", "/dev/null", 1);
+    /* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 static void cut(const struct model *model, size_t from, size_t to)

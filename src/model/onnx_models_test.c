@@ -1,7 +1,6 @@
 /* Networks run whole and cut by ONNX Runtime: small ones made here, and real ones from the
  * folders of BRUME_MODELS; skipped when either is not here. Every legal cut is run: two
  * sessions per cut, some hundred cuts, so the real ones take half a minute. */
-#include <ftw.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,6 +20,7 @@ static void open_model(const char *name, struct model **ret_model)
     const struct engine *engine;
     struct error err;
 
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     if (getenv("BRUME_MODELS") == NULL || path == NULL ||
         engine_find(".onnx", &engine, &err) < 0) {
         skip();
@@ -303,6 +303,7 @@ static void what_the_engine_said_is_kept(void **state)
 
     open_model("tinier-yolo-voc-float.onnx", &model);
     cleanup(memory_free) char *path =
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
         memory_format("%s/models/%016" PRIx64 ".shapes", getenv("BRUME_CACHE"), model->hash);
     assert_int_equal(file_read(path, 1 << 20, &bytes, &size, &err), 0);
     assert_non_null(strstr(bytes, "[\"float32\",1,64,104,104]"));
@@ -329,15 +330,6 @@ static void a_real_file_broken_off_gives_one_sentence(void **state)
     }
 }
 
-static int remove_entry(const char *path, const struct stat *status, int kind,
-                        struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static char cache[] = "/tmp/brume-onnx-XXXXXX";
 
 static int begin(void **state)
@@ -350,8 +342,10 @@ static int begin(void **state)
 static int finish(void **state)
 {
     (void)state;
+    struct error err;
+
     sample_finish();
-    return nftw(cache, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    return file_remove_folder(cache, &err);
 }
 
 int main(void)

@@ -69,6 +69,7 @@ static void a_users_operator_works_from_its_folder(void **state)
 static void a_broken_plug_in_says_what_is_wrong(void **state)
 {
     cleanup(memory_free) char *path =
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
         memory_format("%s/broken-%d.so", getenv("BRUME_OPERATORS"), (int)getpid());
     cleanup(memory_free) char *name = memory_format("broken-%d", (int)getpid());
     const struct brume_operator *type = NULL;

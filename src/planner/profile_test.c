@@ -1,6 +1,5 @@
 /* Measurements that are kept, found again, and distrusted when a file is damaged. */
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,17 +25,10 @@ static int folder_make(void **state)
     return mkdtemp(folder) == NULL ? -1 : 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static int folder_remove(void **state)
 {
-    int r = nftw(*state, remove_one, 4, FTW_DEPTH | FTW_PHYS);
+    struct error err;
+    int r = file_remove_folder(*state, &err);
 
     free(*state);
     return r;
