@@ -223,6 +223,7 @@ static int step(struct core *core, const struct core_event *event, struct error 
         core->draining = true;
         return 0;
     case CORE_CLOCK:
+        core->wake = 0;
         return 0;
     }
     return 0;
@@ -245,6 +246,7 @@ int core_step(struct core *core, const struct core_event *event, struct error *e
     schedule_run(core);
     outbound_send_ends(core);
     mark_tell(core);
+    schedule_wake(core);
     return 0;
 }
 

@@ -236,5 +236,22 @@ void schedule_source_later(struct core *core, const struct core_event *event)
 {
     source_gives_back(core, event);
     core->operators[event->operator_id].not_before = event->when;
-    core_emit(core, CORE_WAKE)->when = event->when;
+}
+
+void schedule_wake(struct core *core)
+{
+    uint64_t first = CORE_ALL;
+
+    for (unsigned i = 0; i < core->config.n_operators; i++) {
+        const struct operator_state *state = &core->operators[i];
+
+        if (state->config.source && state->next < state->end && state->not_before > core->now &&
+            state->not_before < first) {
+            first = state->not_before;
+        }
+    }
+    if (first != CORE_ALL && first != core->wake) {
+        core->wake = first;
+        core_emit(core, CORE_WAKE)->when = first;
+    }
 }

@@ -76,7 +76,8 @@ struct core {
     uint64_t least_end; /* a source was seen to reach this number in an earlier life */
     bool started;       /* every group had a link: sources may begin */
     bool draining, finished;
-    uint64_t now, wake;
+    uint64_t now;
+    uint64_t wake; /* when the clock will come; 0: it was not asked for */
     unsigned running;
     struct core_counters counters;
 
@@ -101,6 +102,9 @@ void schedule_run(struct core *core);
 void schedule_ran(struct core *core, const struct core_event *event);
 void schedule_source_ended(struct core *core, const struct core_event *event);
 void schedule_source_later(struct core *core, const struct core_event *event);
+/* Asks for the clock when a source waits for it: there is one clock for all of them, and it may
+ * come too early. */
+void schedule_wake(struct core *core);
 /* All inputs are there, and its turn has not come yet. */
 bool schedule_complete(const struct core *core, unsigned operator_id, const struct slot *slot);
 

@@ -122,6 +122,22 @@ static void a_source_waits_until_somebody_is_there(void **state)
     assert_true(next_is(CORE_RUN));
 }
 
+static void a_source_that_waits_is_asked_again_even_when_the_clock_comes_early(void **state)
+{
+    (void)state;
+    receiver_comes(A, 8);
+    assert_true(next_is(CORE_RUN));
+    step((struct core_event){.kind = CORE_SOURCE_LATER, .now = 100, .when = 200});
+    assert_true(next_is(CORE_WAKE));
+    assert_int_equal(effect.when, 200);
+    step((struct core_event){.kind = CORE_CLOCK, .now = 199});
+    assert_true(next_is(CORE_WAKE));
+    assert_int_equal(effect.when, 200);
+    step((struct core_event){.kind = CORE_CLOCK, .now = 200});
+    assert_true(next_is(CORE_RUN));
+    assert_int_equal(effect.sequence, 0);
+}
+
 static void a_source_stops_at_the_window_and_goes_on_with_the_mark(void **state)
 {
     (void)state;
@@ -291,6 +307,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_source_waits_until_somebody_is_there, start_sender,
                                         stop),
+        cmocka_unit_test_setup_teardown(
+            a_source_that_waits_is_asked_again_even_when_the_clock_comes_early, start_sender,
+            stop),
         cmocka_unit_test_setup_teardown(a_source_stops_at_the_window_and_goes_on_with_the_mark,
                                         start_sender, stop),
         cmocka_unit_test_setup_teardown(a_frame_goes_to_the_replica_with_credit, start_sender,
