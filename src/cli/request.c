@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/quantity.h"
+#include "cli/command.h"
 
 enum {
     OPTION_CPU = 256,
@@ -56,26 +57,18 @@ static void parse_count(struct request_options *input, const char *key, const ch
 static void parse_cuts(struct request_options *input, const char *text,
                        struct argp_state *state)
 {
-    json_t *cuts = json_array();
-    char *end = NULL;
+    json_t *array = json_array();
+    unsigned *cuts = NULL;
+    size_t n = 0;
 
-    json_object_set_new(input->request, "cut", cuts);
-    if (strcmp(text, "none") == 0) {
-        return;
+    json_object_set_new(input->request, "cut", array);
+    if (strcmp(text, "none") != 0 && command_parse_cuts(text, &cuts, &n) < 0) {
+        argp_error(state, "--cut takes rising layer numbers like 4,9 or none, not '%s'", text);
     }
-    for (const char *at = text;; at = end + 1) {
-        unsigned long k = strtoul(at, &end, 10);
-
-        if (end == at || *at < '0' || *at > '9' || (*end != ',' && *end != '\0') ||
-            k > UINT16_MAX) {
-            argp_error(state, "--cut takes rising layer numbers like 4,9 or none, not '%s'",
-                       text);
-        }
-        json_array_append_new(cuts, json_integer((json_int_t)k));
-        if (*end == '\0') {
-            return;
-        }
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(array, json_integer((json_int_t)cuts[i]));
     }
+    free(cuts);
 }
 
 static void parse_place(struct request_options *input, const char *text,

@@ -111,7 +111,7 @@ static const struct mistake {
     {64, {"run", "street.yaml", "--frames", "-1"}, "--frames takes a whole number from 1"},
     {64, {"run", "street.yaml", "--duration", "soon"}, "--duration soon is not understood"},
     {64, {"run", "street.yaml", "--cut", "a"}, "--cut takes rising layer numbers like 4,9"},
-    {64, {"run", "street.yaml", "--cut", "5,4"}, "cuts must rise, and 4 does not"},
+    {64, {"run", "street.yaml", "--cut", "5,4"}, "--cut takes rising layer numbers like 4,9"},
     {64, {"run", "street.yaml", "--place", "out=mars"}, "there is no device 'mars'"},
     {64, {"run", "street.yaml", "--place", "in=device-1"}, "there is no operator 'in'"},
     {66, {"run", "nothing.yaml"}, "cannot open 'nothing.yaml': No such file or directory"},
