@@ -15,11 +15,18 @@
 #include "base/file.h"
 #include "fabric/process.h"
 
-enum step { STEP_SESSION, STEP_GROUP, STEP_NAMESPACE, STEP_DESCRIPTORS, STEP_PROGRAM };
+enum step {
+    STEP_SESSION,
+    STEP_CPU,
+    STEP_GROUP,
+    STEP_NAMESPACE,
+    STEP_DESCRIPTORS,
+    STEP_PROGRAM
+};
 
-static const char *const steps[] = {"begin a session", "enter the control group",
-                                    "enter the network namespace", "arrange descriptors",
-                                    "run the program"};
+static const char *const steps[] = {"begin a session",         "keep to one CPU",
+                                    "enter the control group", "enter the network namespace",
+                                    "arrange descriptors",     "run the program"};
 
 /* What the child could not do. */
 struct trouble {
@@ -46,6 +53,15 @@ static void enter_groups(const struct launch *launch, int report)
     }
 }
 
+static int keep_to(int cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    return sched_setaffinity(0, sizeof(set), &set);
+}
+
 /* Between fork and exec: only what is safe there. */
 static _Noreturn void become(const struct launch *launch, int input, int report, pid_t parent)
 {
@@ -55,6 +71,9 @@ static _Noreturn void become(const struct launch *launch, int input, int report,
     }
     if (setsid() < 0) {
         give_up(report, STEP_SESSION);
+    }
+    if (launch->cpu >= 0 && keep_to(launch->cpu) < 0) {
+        give_up(report, STEP_CPU);
     }
     enter_groups(launch, report);
     if (launch->namespace >= 0 && setns(launch->namespace, CLONE_NEWNET) < 0) {

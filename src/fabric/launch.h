@@ -21,6 +21,7 @@ struct launch {
     char *const *argv;
     const char *token;
     int namespace; /* descriptor of a network namespace; -1: this one */
+    int cpu;       /* the only one it may run on, as the kernel numbers them; -1: any */
     unsigned n_doors;
     char *const *doors; /* files of control groups: see cgroup_doors() */
 };

@@ -117,12 +117,16 @@ static int run_stage(struct local *local, struct local_stage *stage,
     char *argv[] = {local->program,         (char *)"--name",         (char *)what->stage,
                     (char *)"--controller", (char *)what->controller, NULL};
     char *doors[CGROUP_N] = {NULL};
-    struct launch launch = {
-        .program = local->program, .argv = argv, .token = what->token, .namespace = -1};
+    struct launch launch = {.program = local->program,
+                            .argv = argv,
+                            .token = what->token,
+                            .namespace = -1,
+                            .cpu = -1};
 
     if (local->emulated) {
         launch.n_doors = cgroup_doors(&local->emulation.groups[stage->device], doors);
         launch.doors = doors;
+        launch.cpu = local->cpus[stage->device];
         launch.namespace = local->emulation.network.devices[stage->device].namespace;
     }
     int result = launch_start(&launch, &stage->pid, &stage->pidfd, err);

@@ -46,6 +46,7 @@ struct local {
     struct fabric_device *devices;
     uint64_t *past_cpu_ns;  /* by device: of stages that ended, in nanoseconds */
     uint64_t *memory_kills; /* by device: seen so far */
+    int *cpus;              /* by device: the one CPU that plays it, or -1 */
     struct ledger ledger;
     struct local_guard *guard;
     struct emulation emulation;

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "fabric/device.h"
 #include "fabric/local.h"
+#include "fabric/pinning.h"
 #include "fabric/testbed.h"
 
 #define PATH_SIZE 4096
@@ -172,6 +173,18 @@ static void copy_devices(struct local *local, const struct testbed *testbed)
     }
 }
 
+static void choose_cpus(struct local *local)
+{
+    static int there[PINNING_CPUS_MOST];
+    size_t n = pinning_cpus(there), first = strtoul(local->ledger.run, NULL, 16);
+
+    local->cpus = memory_new(local->n_devices, sizeof(*local->cpus));
+    pinning_choose(local->devices, local->n_devices, n > 0 ? n : 1, first, local->cpus);
+    for (size_t i = 0; i < local->n_devices; i++) {
+        local->cpus[i] = n > 0 && local->cpus[i] >= 0 ? there[local->cpus[i]] : PINNING_NONE;
+    }
+}
+
 /* What a device is that nothing limits: a fair share of this machine. */
 static void make_plain(struct local *local)
 {
@@ -221,6 +234,7 @@ static int emulate(struct local *local, const struct testbed *testbed, struct er
     if (emulation_make(&local->ledger, local->n_devices, local->devices, &local->emulation,
                        &why) == 0) {
         local->emulated = true;
+        choose_cpus(local);
         note_limits(local, testbed);
         return 0;
     }
@@ -290,6 +304,7 @@ void local_destroy(struct local *local)
     }
     memory_free(&local->devices);
     memory_free(&local->past_cpu_ns);
+    memory_free(&local->cpus);
     memory_free(&local->memory_kills);
     memory_free(&local->program);
     memory_free(&local->note);

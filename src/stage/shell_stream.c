@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "stage/shell_state.h"
+
+enum { REPLICA_NICE = 10 };
 
 static void wake_due(uv_timer_t *timer);
 
@@ -199,6 +202,15 @@ static void set_workers(unsigned workers)
     setenv("UV_THREADPOOL_SIZE", text, 1);
 }
 
+/* A replica shares its frames with others, a stage without replicas must take them all: on one
+ * device the latter comes first, and the replica takes what is left. Credit does the rest. */
+static void step_back(const struct shell *shell)
+{
+    if (!shell->config->core.ordered) {
+        setpriority(PRIO_PROCESS, 0, REPLICA_NICE);
+    }
+}
+
 int stream_configure(struct shell *shell, const json_t *message, struct error *err)
 {
     const char *folder = json_string_value(json_object_get(message, "state"));
@@ -227,6 +239,7 @@ int stream_configure(struct shell *shell, const json_t *message, struct error *e
     shell->addresses = json_incref(json_object_get(message, "peers"));
     shell->draining = json_is_true(json_object_get(message, "drain"));
     set_workers(shell->config->core.workers);
+    step_back(shell);
     const struct runner_part part = {shell->config->core.n_operators, shell->config->operators,
                                      shell->run};
     shell->runner = runner_create(shell->loop, &part, &runner_events, shell);
