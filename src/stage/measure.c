@@ -8,14 +8,19 @@
 #include "base/memory.h"
 #include "stage/measure_state.h"
 
+void made_finish(struct made *made)
+{
+    for (unsigned i = 0; i < MEASURE_FRAMES; i++) {
+        for (unsigned j = 0; j < CORE_OUTPUTS_MAX; j++) {
+            made->frames[i][j] = frame_unref(made->frames[i][j]);
+        }
+    }
+}
+
 static void measure_free(struct measure *measure)
 {
     for (size_t i = 0; i < measure->deployment->n_operators; i++) {
-        for (unsigned j = 0; j < MEASURE_FRAMES; j++) {
-            for (unsigned k = 0; k < CORE_OUTPUTS_MAX; k++) {
-                frame_unref(measure->made[i].frames[j][k]);
-            }
-        }
+        made_finish(&measure->made[i]);
     }
     frame_unref(measure->cut);
     deployment_destroy(measure->deployment);

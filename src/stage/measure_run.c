@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -212,12 +213,35 @@ static int run_segment(struct measure *measure, struct task *task,
     return r;
 }
 
+/* Frees what no operator from `operator_id` on reads: a small device must have room for the one
+ * that is measured, not for all. */
+static void drop_unread(struct measure *measure, unsigned operator_id)
+{
+    const struct deployment *deployment = measure->deployment;
+
+    for (unsigned i = 0; i < operator_id; i++) {
+        bool read = false;
+
+        for (size_t j = operator_id; j < deployment->n_operators; j++) {
+            for (size_t k = 0; k < deployment->operators[j].n_inputs; k++) {
+                read = read || strcmp(deployment->operators[j].inputs[k].from,
+                                      deployment->operators[i].name) == 0;
+            }
+        }
+        if (!read) {
+            made_finish(&measure->made[i]);
+        }
+    }
+    malloc_trim(0);
+}
+
 void measure_run_task(uv_work_t *work)
 {
     struct measure *measure = work->data;
     struct task *task = &measure->tasks[measure->next];
     struct operator_instance *instance = NULL;
     struct error *err = &measure->err;
+    drop_unread(measure, task->operator_id);
     int r = task->to > 0 ? reach_cut(measure, task, err) : 0;
     uint64_t before = memory_resident();
 

@@ -36,6 +36,7 @@ struct measure {
     struct error err; /* code 0: none */
 };
 
+void made_finish(struct made *made);
 /* Runs the task `next`, on a worker thread; what goes wrong is in `err`. */
 void measure_run_task(uv_work_t *work);
 
