@@ -150,7 +150,8 @@ static const struct argp argp = {
     parse,
     "MODEL",
     "Runs a model cut in two, at every legal cut, against the same model whole, on the same "
-    "input, and tells the largest difference: that of two output elements, relative to the "
+    "input, and tells the largest difference of two output elements, as such and relative to "
+    "the "
     "largest magnitude of the output. Exits with 1 when a cut is off by more than --numerics "
     "allows.",
     NULL,
@@ -160,12 +161,12 @@ static const struct argp argp = {
 struct result {
     const struct arguments *arguments;
     size_t n_cuts, n_runs, n_done, n_equal, n_over;
-    double worst;
+    struct model_difference worst;
     size_t worst_cut;
-    double *differences; /* by cut number; the largest over the inputs; -1: not run */
+    struct model_difference *differences; /* by cut number, over the inputs; -1: not run */
 };
 
-/* The inputs of one run; NULL-terminated by nothing: as many as the model has. */
+/* The inputs of one run, as many as the model has. */
 static int make_inputs(const struct model *model, const struct arguments *arguments, size_t run,
                        struct tensor **inputs, struct error *err)
 {
@@ -204,15 +205,17 @@ static bool is_wanted(const struct model *model, const struct arguments *argumen
     return false;
 }
 
-static void note(struct result *result, size_t k, double difference)
+static void note(struct result *result, size_t k, struct model_difference difference)
 {
     double limit = result->arguments->fast ? FAST_TOLERANCE : 0;
 
     result->n_done++;
-    result->n_equal += difference == 0 ? 1 : 0;
-    result->n_over += difference > limit ? 1 : 0;
-    result->differences[k] = fmax(result->differences[k], difference);
-    if (difference > result->worst) {
+    result->n_equal += difference.relative == 0 ? 1 : 0;
+    result->n_over += difference.relative > limit ? 1 : 0;
+    if (difference.relative > result->differences[k].relative) {
+        result->differences[k] = difference;
+    }
+    if (difference.relative > result->worst.relative) {
         result->worst = difference;
         result->worst_cut = k;
     }
@@ -236,7 +239,7 @@ static int run_cuts(const struct model *model, size_t run, struct result *result
     }
     free(inputs);
     for (size_t k = 1; k < model->n_layers && r == 0; k++) {
-        double difference;
+        struct model_difference difference;
 
         if (is_wanted(model, result->arguments, k)) {
             r = model_check_cut(check, k, &difference, err);
@@ -263,11 +266,17 @@ static int plan_cuts(const struct model *model, struct result *result, struct er
         }
     }
     for (size_t k = 0; k < model->n_layers; k++) {
-        result->differences[k] = -1;
+        result->differences[k] = (struct model_difference){-1, -1};
         result->n_cuts += k > 0 && is_wanted(model, arguments, k) ? 1 : 0;
     }
     result->n_runs = arguments->n_images > 0 ? arguments->n_images : 1;
     return 0;
+}
+
+/* JSON has no infinity: null. */
+static json_t *number_json(double number)
+{
+    return isfinite(number) ? json_real(number) : json_null();
 }
 
 static void print_json(const struct model *model, const struct result *result)
@@ -275,11 +284,11 @@ static void print_json(const struct model *model, const struct result *result)
     json_t *cuts = json_array();
 
     for (size_t k = 0; k < model->n_layers; k++) {
-        double difference = result->differences[k];
-        if (difference >= 0) {
-            json_array_append_new(
-                cuts, json_pack("{sIso}", "cut", (json_int_t)k, "difference",
-                                isfinite(difference) ? json_real(difference) : json_null()));
+        const struct model_difference *difference = &result->differences[k];
+        if (difference->relative >= 0) {
+            json_array_append_new(cuts, json_pack("{sIsoso}", "cut", (json_int_t)k, "absolute",
+                                                  number_json(difference->absolute), "relative",
+                                                  number_json(difference->relative)));
         }
     }
     json_t *object = json_pack("{sssssIsfsbso}", "path", model->path, "numerics",
@@ -304,8 +313,10 @@ static void print_text(const struct model *model, const struct result *result)
         fputs("\r\033[K", stderr);
     }
     for (size_t k = 0; k < model->n_layers && result->n_over > 0; k++) {
-        if (result->differences[k] > (result->arguments->fast ? FAST_TOLERANCE : 0)) {
-            printf("cut %zu: off by %.3g\n", k, result->differences[k]);
+        const struct model_difference *difference = &result->differences[k];
+        if (difference->relative > (result->arguments->fast ? FAST_TOLERANCE : 0)) {
+            printf("cut %zu: off by %.3g, relative %.3g\n", k, difference->absolute,
+                   difference->relative);
         }
     }
     printf("%s, %s, %s: %zu cut%s", model->path, result->arguments->fast ? "fast" : "exact",
@@ -313,8 +324,8 @@ static void print_text(const struct model *model, const struct result *result)
     if (result->n_equal == result->n_done) {
         puts(", each gives the same bits as the whole");
     } else {
-        printf(", the largest difference is %.3g (cut %zu)\n", result->worst,
-               result->worst_cut);
+        printf(", the largest difference is %.3g, relative %.3g (cut %zu)\n",
+               result->worst.absolute, result->worst.relative, result->worst_cut);
     }
 }
 

@@ -211,16 +211,19 @@ static double element(const struct tensor *tensor, size_t i)
     }
 }
 
-double model_check_difference(const struct tensor *whole, const struct tensor *cut)
+struct model_difference model_check_difference(const struct tensor *whole,
+                                               const struct tensor *cut)
 {
+    const struct model_difference none = {0, 0};
+    const struct model_difference all = {INFINITY, INFINITY};
     double largest = 0;
     double worst = 0;
 
     if (!tensor_shape_equal(&whole->shape, &cut->shape)) {
-        return INFINITY;
+        return all;
     }
     if (memcmp(whole->data, cut->data, whole->size) == 0) {
-        return 0;
+        return none;
     }
     size_t width = tensor_type_size(whole->shape.type);
     for (size_t i = 0; i < whole->size / width; i++) {
@@ -232,7 +235,7 @@ double model_check_difference(const struct tensor *whole, const struct tensor *c
             continue;
         }
         if (!isfinite(a) || !isfinite(b)) {
-            return INFINITY;
+            return all;
         }
         worst = fmax(worst, fabs(a - b));
     }
@@ -241,17 +244,17 @@ double model_check_difference(const struct tensor *whole, const struct tensor *c
         largest = isfinite(a) ? fmax(largest, a) : largest;
     }
     if (worst == 0) {
-        return DBL_MIN; /* 0 and -0 */
+        return (struct model_difference){DBL_MIN, DBL_MIN}; /* 0 and -0 */
     }
-    return largest > 0 ? worst / largest : INFINITY;
+    return (struct model_difference){worst, largest > 0 ? worst / largest : INFINITY};
 }
 
-int model_check_cut(const struct model_check *check, size_t k, double *ret_difference,
-                    struct error *err)
+int model_check_cut(const struct model_check *check, size_t k,
+                    struct model_difference *ret_difference, struct error *err)
 {
     const struct model *model = check->model;
     struct tensor **values = values_create(model);
-    double worst = 0;
+    struct model_difference worst = {0, 0};
 
     for (size_t i = 0; i < model->n_inputs; i++) {
         values[model->inputs[i]] = tensor_ref(check->inputs[model->inputs[i]]);
@@ -260,7 +263,9 @@ int model_check_cut(const struct model_check *check, size_t k, double *ret_diffe
     r = r < 0 ? r : run_part(check, k, model->n_layers, values, err);
     for (size_t i = 0; i < model->n_outputs && r == 0; i++) {
         int id = model->outputs[i];
-        worst = fmax(worst, model_check_difference(check->outputs[id], values[id]));
+        struct model_difference one = model_check_difference(check->outputs[id], values[id]);
+        worst.absolute = fmax(worst.absolute, one.absolute);
+        worst.relative = fmax(worst.relative, one.relative);
     }
     values_destroy(values, model->n_tensors);
     if (r < 0) {

@@ -21,14 +21,20 @@ void model_check_closep(struct model_check **check);
  * whole ones from 0 to 99, all in range of their type. */
 void model_check_fill(struct tensor *tensor, uint64_t seed);
 
-/* The largest difference of two elements, relative to the largest magnitude in `whole`. 0: the
- * same bits. INFINITY: other shapes; no number on one side only; nothing but zeros in `whole`;
- * or bits that differ in a type that has no arithmetic here (float16). */
-double model_check_difference(const struct tensor *whole, const struct tensor *cut);
+/* The largest difference of two elements. Both are 0 for the same bits, and INFINITY for other
+ * shapes, no number on one side only, or bits that differ in a type that has no arithmetic here
+ * (float16). */
+struct model_difference {
+    double absolute;
+    double relative; /* to the largest magnitude in the whole; INFINITY: that is zero */
+};
 
-/* Runs 0..k and k..n_layers; k must be legal, 0 < k < n_layers. Gives the largest difference of
- * all outputs. */
-int model_check_cut(const struct model_check *check, size_t k, double *ret_difference,
-                    struct error *err);
+struct model_difference model_check_difference(const struct tensor *whole,
+                                               const struct tensor *cut);
+
+/* Runs 0..k and k..n_layers; k must be legal, 0 < k < n_layers. Gives the largest differences
+ * of all outputs. */
+int model_check_cut(const struct model_check *check, size_t k,
+                    struct model_difference *ret_difference, struct error *err);
 
 #endif

@@ -26,7 +26,7 @@ static struct tensor *floats(float a, float b, float c)
 
 static void assert_difference(struct tensor *whole, struct tensor *cut, double expected)
 {
-    double difference = model_check_difference(whole, cut);
+    double difference = model_check_difference(whole, cut).relative;
 
     tensor_unref(whole);
     tensor_unref(cut);
@@ -84,14 +84,27 @@ static void every_type_can_be_filled_and_compared(void **state)
         model_check_fill(a, 7);
         model_check_fill(b, 7);
         model_check_fill(other, 8);
-        double same = model_check_difference(a, b);
-        double apart = model_check_difference(a, other);
+        double same = model_check_difference(a, b).relative;
+        double apart = model_check_difference(a, other).relative;
         tensor_unref(a);
         tensor_unref(b);
         tensor_unref(other);
         assert_true(same == 0);
         assert_true(type == TENSOR_F16 ? isinf(apart) : apart > 0.5 && apart <= 2);
     }
+}
+
+static void a_difference_is_told_as_such_and_relative_to_the_largest(void **state)
+{
+    (void)state;
+    struct tensor *whole = floats(1, -4, 2);
+    struct tensor *cut = floats(1.5f, -4, 2.25f);
+    struct model_difference difference = model_check_difference(whole, cut);
+
+    tensor_unref(whole);
+    tensor_unref(cut);
+    assert_float_equal(difference.absolute, 0.5, 1e-12);
+    assert_float_equal(difference.relative, 0.125, 1e-12);
 }
 
 static void real_numbers_fill_both_sides_of_zero(void **state)
@@ -122,6 +135,7 @@ int main(void)
         cmocka_unit_test(zeros_of_either_sign_are_not_the_same_bits),
         cmocka_unit_test(other_shapes_differ_whatever_is_in_them),
         cmocka_unit_test(every_type_can_be_filled_and_compared),
+        cmocka_unit_test(a_difference_is_told_as_such_and_relative_to_the_largest),
         cmocka_unit_test(real_numbers_fill_both_sides_of_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,7 @@ static void compare_cuts(const char *name, size_t step, size_t least)
         fail_msg("%s", err.text);
     }
     for (size_t k = 1; k < model->n_layers; k++) {
-        double difference = INFINITY;
+        struct model_difference difference = {INFINITY, INFINITY};
 
         if (!model->legal[k] || n_cuts++ % step != 0) {
             continue;
@@ -64,8 +64,8 @@ static void compare_cuts(const char *name, size_t step, size_t least)
         if (model_check_cut(check, k, &difference, &err) < 0) {
             fail_msg("%s", err.text);
         }
-        if (difference != 0) {
-            fail_msg("%s cut at %zu is off by %g", name, k, difference);
+        if (difference.absolute != 0) {
+            fail_msg("%s cut at %zu is off by %g", name, k, difference.absolute);
         }
     }
     assert_true(n_cuts >= least);
