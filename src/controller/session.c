@@ -216,19 +216,25 @@ void session_measured(struct session *session)
     }
 }
 
+/* What is wrong with a manifest: that it is not there, or what it says. */
+static int manifest_code(const char *path)
+{
+    return access(path, R_OK) == 0 ? EX_DATAERR : EX_NOINPUT;
+}
+
 static void begin(struct session *session, const json_t *message)
 {
+    const char *testbed = json_string_value(json_object_get(message, "testbed"));
     struct error err;
     int r = request_read(message, &session->request, &err);
 
     if (r < 0) {
-        session_fail(session, &err, EX_USAGE);
+        session_fail(session, &err, testbed != NULL ? manifest_code(testbed) : EX_USAGE);
         return;
     }
     r = application_load(session->request->application, &session->application, &err);
     if (r < 0) {
-        bool there = access(session->request->application, R_OK) == 0;
-        session_fail(session, &err, there ? EX_DATAERR : EX_NOINPUT);
+        session_fail(session, &err, manifest_code(session->request->application));
         return;
     }
     r = open_fabric(session, &err);
