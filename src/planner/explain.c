@@ -191,7 +191,9 @@ void plan_explain(const struct plan *plan, bool cuts, FILE *out)
     }
     fprintf(out, "\npredicted rate %s, latency %s, traffic %s per frame; one device alone %s\n",
             with_unit(plan->rate, "/s", rate), with_unit(plan->latency, "s", latency),
-            with_unit(plan->traffic, "B", traffic), with_unit(plan->single_rate, "/s", single));
+            with_unit(plan->traffic, "B", traffic),
+            plan->single_rate > 0 ? with_unit(plan->single_rate, "/s", single)
+                                  : "cannot do it");
     fprintf(out, "no plan is faster than %s: the gap is %.1f %%%s\n",
             with_unit(plan->bound, "/s", bound), 100 * plan->gap,
             plan->exact ? " (every plan was looked at or excluded)" : "");
