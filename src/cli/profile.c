@@ -8,24 +8,12 @@
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
-    struct request_options *options = state->input;
-
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = options;
+    (void)argument;
+    if (key == ARGP_KEY_INIT) {
+        state->child_inputs[0] = state->input;
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one application at a time, please");
-        }
-        json_object_set_new(options->request, "application", json_string(argument));
-        return 0;
-    case ARGP_KEY_END:
-        request_finish(options, state);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
     }
+    return ARGP_ERR_UNKNOWN;
 }
 
 static const struct argp_child children[] = {{&request_argp, 0, NULL, 0}, {0}};

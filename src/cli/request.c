@@ -100,6 +100,25 @@ static void parse_replicas(struct request_options *input, const char *text,
     }
 }
 
+/* What was given must go together. */
+static void check(const struct request_options *input, struct argp_state *state)
+{
+    static const char *const limits[] = {"cpu", "memory", "link", "latency"};
+    bool equal = json_object_get(input->request, "devices") != NULL;
+
+    if (json_object_get(input->request, "application") == NULL) {
+        argp_error(state, "which application? Name its manifest");
+    }
+    if (equal && json_object_get(input->request, "testbed") != NULL) {
+        argp_error(state, "--devices and --testbed do not go together");
+    }
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+        if (!equal && json_object_get(input->request, limits[i]) != NULL) {
+            argp_error(state, "--%s goes with --devices", limits[i]);
+        }
+    }
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct request_options *input = state->input;
@@ -135,27 +154,18 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_JSON:
         input->json = true;
         return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) {
+            argp_error(state, "one application at a time, please");
+        }
+        set_text(input, "application", argument);
+        return 0;
+    case ARGP_KEY_END:
+        check(input, state);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
 const struct argp request_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
-
-void request_finish(struct request_options *input, struct argp_state *state)
-{
-    static const char *const limits[] = {"cpu", "memory", "link", "latency"};
-    bool equal = json_object_get(input->request, "devices") != NULL;
-
-    if (json_object_get(input->request, "application") == NULL) {
-        argp_error(state, "which application? Name its manifest");
-    }
-    if (equal && json_object_get(input->request, "testbed") != NULL) {
-        argp_error(state, "--devices and --testbed do not go together");
-    }
-    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
-        if (!equal && json_object_get(input->request, limits[i]) != NULL) {
-            argp_error(state, "--%s goes with --devices", limits[i]);
-        }
-    }
-}

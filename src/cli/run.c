@@ -47,15 +47,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->explain = true;
         json_object_set_new(request, "explain", json_true());
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one application at a time, please");
-        }
-        json_object_set_new(request, "application", json_string(argument));
-        return 0;
-    case ARGP_KEY_END:
-        request_finish(&arguments->request, state);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
