@@ -1,5 +1,6 @@
 /* The applications in examples/, each run as its README says. Those whose models are not on
  * this machine are skipped. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,13 @@
 #include "fixture/scenario.h"
 
 #define PICTURES "/usr/share/darknet/data/dog.jpg"
+
+/* Of each equal device. Sanitizers shadow memory many times over. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define MEMORY "8G"
+#else
+#define MEMORY "1G"
+#endif
 
 static char *models; /* as the user finds them */
 
@@ -52,7 +60,10 @@ static json_t *run_example(const char *name, const char *devices, const char *ho
     cleanup(memory_free) char *out = NULL;
     cleanup(memory_free) char *err = NULL;
 
-    SCENARIO_RUN(0, &out, &err, "run", path, devices, how, "--frames", "14", "--json");
+    bool equal = strcmp(devices, "--devices") == 0;
+
+    SCENARIO_RUN(0, &out, &err, "run", path, devices, how, "--frames", "14", "--json",
+                 equal ? "--memory" : NULL, MEMORY);
     json_t *report = scenario_json(out);
     scenario_assert_frames(report, 14, 14);
     return report;
