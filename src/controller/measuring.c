@@ -23,7 +23,9 @@ struct measuring {
     unsigned round, deaths;
     size_t n_wants, n_done; /* of this round */
     struct profile_want *wants;
-    bool *asked; /* by want */
+    bool *asked;    /* by want */
+    size_t current; /* the want that the stage is at; n_wants: none */
+    size_t n_told;  /* by this stage */
     unsigned device;
     bool running;  /* a stage is up */
     bool finished; /* and has told everything */
@@ -57,6 +59,7 @@ static bool next_device(struct session *session)
     measuring->device = measuring->wants[i].device;
     measuring->running = true;
     measuring->finished = false;
+    measuring->n_told = 0;
     const struct fabric_start start = {
         .stage = STAGE,
         .device = session->devices[measuring->device].name,
@@ -89,13 +92,14 @@ static void mark_duplicates(struct measuring *measuring)
     }
 }
 
-/* Plans with what is known, and asks what it lacks; false: measuring is over. */
+/* Plans with what is known (at first there is nothing to plan with), and asks what it lacks;
+ * false: measuring is over. */
 static bool next_round(struct session *session)
 {
     struct measuring *measuring = session->measuring;
     struct error err;
 
-    int r = session_plan(session, &err);
+    int r = measuring->round > 0 ? session_plan(session, &err) : session_prepare(session, &err);
 
     if (r < 0) {
         session_fail(session, &err, r == -EINVAL ? EX_USAGE : EX_UNAVAILABLE);
@@ -107,6 +111,7 @@ static bool next_round(struct session *session)
     measuring->n_wants =
         profile_wanted(session->problem, session->profiles,
                        measuring->round > 0 ? session->plan : NULL, &measuring->wants);
+    measuring->current = measuring->n_wants;
     if (measuring->round++ > 0 && (measuring->n_wants == 0 || measuring->round > ROUNDS_MOST)) {
         stop_and_finish(session);
         session_measured(session);
@@ -137,6 +142,28 @@ void measuring_stop(struct session *session)
     }
 }
 
+/* Where each model may be cut: a device may have room for its parts alone. */
+static json_t *cuts_to_json(const struct planner_problem *problem)
+{
+    json_t *cuts = json_object();
+
+    for (size_t i = 0; i < problem->n_atoms; i++) {
+        const struct planner_atom *atom = &problem->atoms[i];
+        const char *name = problem->graph->operators[atom->operator].name;
+
+        if (!atom->model) {
+            continue;
+        }
+        json_t *list = json_object_get(cuts, name);
+        if (list == NULL) {
+            list = json_array();
+            json_object_set_new(cuts, name, list);
+        }
+        json_array_append_new(list, json_integer(atom->to));
+    }
+    return cuts;
+}
+
 void measuring_hello(struct session *session, const char *stage)
 {
     struct measuring *measuring = session->measuring;
@@ -159,8 +186,9 @@ void measuring_hello(struct session *session, const char *stage)
     cleanup(memory_free) char *folder =
         memory_format("%s/" STAGE, session->fabric->ops->folder(session->fabric));
     control_send(session->control, stage,
-                 json_pack("{sssosssO}", "type", "measure", "deployment",
-                           deployment_to_json(deployment), "folder", folder, "wants", wants));
+                 json_pack("{sssosssOso}", "type", "measure", "deployment",
+                           deployment_to_json(deployment), "folder", folder, "wants", wants,
+                           "cuts", cuts_to_json(session->problem)));
     json_decref(wants);
     deployment_destroy(deployment);
 }
@@ -175,11 +203,22 @@ static size_t find_operator(const struct graph *graph, const char *name)
     return i;
 }
 
-static int record(struct session *session, const char *name, const json_t *message,
-                  struct error *err)
+/* Under which name the measurements of an operator on the device are kept; takes `subject`,
+ * which is to be freed. */
+static struct profile_key key_of(const struct session *session, size_t index, char **subject)
 {
     const struct application *application = session->application;
-    size_t index = find_operator(application->graph, name), i;
+    const struct planner_operator *described = &application->operators[index];
+
+    *subject = profile_subject(application->graph, index, described->model);
+    return (struct profile_key){*subject, session->devices[session->measuring->device].type,
+                                described->engine != NULL ? described->engine : ""};
+}
+
+static int record(struct session *session, size_t index, const json_t *message,
+                  struct error *err)
+{
+    const struct model *model = session->application->operators[index].model;
     struct profile_segment segment = {
         .from = (unsigned)json_integer_value(json_object_get(message, "from")),
         .to = (unsigned)json_integer_value(json_object_get(message, "to")),
@@ -189,20 +228,13 @@ static int record(struct session *session, const char *name, const json_t *messa
     };
     const json_t *outputs = json_object_get(message, "outputs");
     uint64_t sizes[PROFILE_OUTPUTS_MAX] = {0};
-
-    if (index == application->graph->n_operators) {
-        return 0;
-    }
-    const struct planner_operator *described = &application->operators[index];
-    cleanup(memory_free) char *subject =
-        profile_subject(application->graph, index, described->model);
-    const struct profile_key key = {subject, session->devices[session->measuring->device].type,
-                                    described->engine != NULL ? described->engine : ""};
+    cleanup(memory_free) char *subject = NULL;
+    const struct profile_key key = key_of(session, index, &subject);
     int r = profile_record(session->profiles, key, &segment, err);
     size_t n = json_array_size(outputs);
-    bool whole = described->model == NULL ||
-                 (segment.from == 0 && segment.to == described->model->n_layers);
-    for (i = 0; i < n && i < PROFILE_OUTPUTS_MAX; i++) {
+    bool whole = model == NULL || (segment.from == 0 && segment.to == model->n_layers);
+
+    for (size_t i = 0; i < n && i < PROFILE_OUTPUTS_MAX; i++) {
         sizes[i] = (uint64_t)json_integer_value(json_array_get(outputs, i));
     }
     if (r == 0 && whole && n > 0) {
@@ -213,23 +245,68 @@ static int record(struct session *session, const char *name, const json_t *messa
     return r;
 }
 
+/* Which of the wants the stage speaks of; n_wants: none of them. */
+static size_t want_of(const struct measuring *measuring, size_t index, const json_t *message)
+{
+    json_int_t from = json_integer_value(json_object_get(message, "from"));
+    json_int_t to = json_integer_value(json_object_get(message, "to"));
+    size_t i = 0;
+
+    while (i < measuring->n_wants && (measuring->wants[i]
+                                          .
+                                          operator!= index || measuring->wants[i]
+                                          .from != from || measuring->wants[i]
+                                          .to != to || measuring->wants[i]
+                                          .device != measuring->device)) {
+        i++;
+    }
+    return i;
+}
+
+/* The stage died of the first thing it did, for want of memory: that much is known of it now.
+ */
+static void record_starved(struct session *session)
+{
+    struct measuring *measuring = session->measuring;
+    const struct profile_want *want = &measuring->wants[measuring->current];
+    const struct profile_segment segment = {
+        .from = want->from,
+        .to = want->to,
+        .memory = session->devices[measuring->device].memory + 1,
+    };
+    cleanup(memory_free) char *subject = NULL;
+    const struct profile_key key = key_of(session, want->operator, & subject);
+    struct error err;
+
+    if (profile_record(session->profiles, key, &segment, &err) < 0) {
+        log_event(LOG_WARN, "controller.measurement-refused", "why=\"%s\"", err.text);
+    }
+    measuring->deaths = 0;
+}
+
 void measuring_said(struct session *session, const char *stage, const json_t *message)
 {
     struct measuring *measuring = session->measuring;
     const char *type = json_string_value(json_object_get(message, "type"));
     const char *name = json_string_value(json_object_get(message, "operator"));
     const char *text = json_string_value(json_object_get(message, "error"));
+    const struct graph *graph = session->application->graph;
+    size_t index = name != NULL ? find_operator(graph, name) : graph->n_operators;
     struct error err;
 
     if (type == NULL) {
         return;
     }
-    if (strcmp(type, "measured") == 0 && name != NULL) {
-        if (record(session, name, message, &err) < 0) {
+    if (strcmp(type, "measure-begin") == 0) {
+        measuring->current = want_of(measuring, index, message);
+    } else if (strcmp(type, "measured") == 0 && index < graph->n_operators) {
+        measuring->current = measuring->n_wants;
+        if (record(session, index, message, &err) < 0) {
             log_event(LOG_WARN, "controller.measurement-refused", "operator=%s why=\"%s\"",
                       name, err.text);
         }
         measuring->n_done++;
+        measuring->n_told++;
         measuring->deaths = 0;
         front_say(session->front,
                   json_pack("{sssisiss}", "type", "measuring", "done", (int)measuring->n_done,
@@ -247,26 +324,27 @@ void measuring_said(struct session *session, const char *stage, const json_t *me
     }
 }
 
-void measuring_gone(struct session *session, const char *stage, const char *how)
+void measuring_gone(struct session *session, const char *how, bool starved)
 {
     struct measuring *measuring = session->measuring;
     struct error err;
 
-    (void)stage;
     measuring->running = false;
     if (measuring->finished) {
         go_on(session);
         return;
     }
-    if (++measuring->deaths >= DEATHS_MOST) {
+    if (starved && measuring->n_told == 0 && measuring->current < measuring->n_wants) {
+        record_starved(session);
+    } else if (++measuring->deaths >= DEATHS_MOST) {
         error_set(&err, -EIO, "measuring on %s: the stage was not done, and is gone: %s",
                   session->devices[measuring->device].name, how);
         fail(session, &err);
         return;
     }
     /* What it told is kept; the same round again asks for the rest. */
-    log_event(LOG_WARN, "controller.measuring-again", "device=%s how=\"%s\"",
-              session->devices[measuring->device].name, how);
+    log_event(starved ? LOG_INFO : LOG_WARN, "controller.measuring-again",
+              "device=%s how=\"%s\"", session->devices[measuring->device].name, how);
     measuring->round--;
     if (next_round(session)) {
         go_on(session);

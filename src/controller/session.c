@@ -44,13 +44,13 @@ static void stage_lost(void *owner, const char *stage)
 
 static const struct control_events control_events = {stage_hello, stage_said, stage_lost};
 
-static void stage_gone(void *owner, const char *stage, const char *how)
+static void stage_gone(void *owner, const char *stage, const char *how, bool starved)
 {
     struct session *session = owner;
 
     log_event(LOG_INFO, "controller.stage-gone", "stage=%s how=\"%s\"", stage, how);
     if (session->measuring != NULL) {
-        measuring_gone(session, stage, how);
+        measuring_gone(session, how, starved);
     } else if (session->run != NULL) {
         run_gone(session, stage, how);
     }
@@ -154,7 +154,7 @@ static struct planner_device *describe_devices(const struct session *session)
     return devices;
 }
 
-int session_plan(struct session *session, struct error *err)
+int session_prepare(struct session *session, struct error *err)
 {
     const struct request *request = session->request;
     cleanup(memory_free) struct planner_device *devices = describe_devices(session);
@@ -174,7 +174,13 @@ int session_plan(struct session *session, struct error *err)
 
     plan_destroy(STEAL(session->plan));
     planner_problem_destroy(STEAL(session->problem));
-    int r = planner_prepare(&input, &session->problem, err);
+    return planner_prepare(&input, &session->problem, err);
+}
+
+int session_plan(struct session *session, struct error *err)
+{
+    int r = session_prepare(session, err);
+
     return r < 0 ? r : planner_solve(session->problem, &session->plan, err);
 }
 

@@ -51,7 +51,8 @@ int session_destroy(struct session *session);
 /* Says the error and closes. */
 void session_fail(struct session *session, const struct error *err, int code);
 void session_close(struct session *session, int code);
-/* Makes problem and plan from what is known; says nothing. */
+/* Makes the problem from what is known, and then the plan for it; they say nothing. */
+int session_prepare(struct session *session, struct error *err);
 int session_plan(struct session *session, struct error *err);
 /* Called by measuring.c when nothing more is wanted. */
 void session_measured(struct session *session);
@@ -63,7 +64,7 @@ void measuring_start(struct session *session);
 void measuring_stop(struct session *session);
 void measuring_hello(struct session *session, const char *stage);
 void measuring_said(struct session *session, const char *stage, const json_t *message);
-void measuring_gone(struct session *session, const char *stage, const char *how);
+void measuring_gone(struct session *session, const char *how, bool starved);
 
 /* Runs the plan. */
 int run_start(struct session *session, struct error *err);

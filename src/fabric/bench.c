@@ -12,11 +12,12 @@
 #include "base/memory.h"
 #include "fabric/testbed.h"
 
-static void on_gone(void *owner, const char *stage, const char *how)
+static void on_gone(void *owner, const char *stage, const char *how, bool starved)
 {
     struct bench *bench = owner;
 
     bench->n_gone++;
+    bench->starved = starved;
     snprintf(bench->gone, sizeof(bench->gone), "%s", stage);
     snprintf(bench->how, sizeof(bench->how), "%s", how);
 }

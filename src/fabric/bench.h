@@ -15,7 +15,8 @@ struct bench {
     uv_loop_t loop;
     struct fabric *fabric;
     unsigned n_done, n_gone, n_seen;
-    char gone[64], how[128];   /* the last stage that went by itself */
+    char gone[64], how[128]; /* the last stage that went by itself */
+    bool starved;
     char seen[64], device[64]; /* the last one that was listed */
     uv_tcp_t door;             /* where stages call in */
     char controller[64];       /* its address */

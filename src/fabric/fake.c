@@ -177,7 +177,7 @@ static void tell_end(void *owner, const struct error *err)
 
     fake->ends = end->next;
     if (fake->events.gone != NULL) {
-        fake->events.gone(fake->events.owner, end->stage, end->how);
+        fake->events.gone(fake->events.owner, end->stage, end->how, false);
     }
     release_end(end);
 }

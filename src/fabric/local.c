@@ -70,21 +70,22 @@ static void forget(struct local *local, struct local_stage *stage)
     uv_close((uv_handle_t *)&stage->watch, release_stage);
 }
 
-static void describe_memory_kill(struct local *local, size_t index, char *how, size_t size)
+/* Whether it was the device's memory limit; then `how` says so. */
+static bool describe_memory_kill(struct local *local, size_t index, char *how, size_t size)
 {
     const struct fabric_device *device = &local->devices[index];
     struct cgroup_usage usage = {0};
 
     cgroup_read(&local->emulation.groups[index], &usage);
-    if (usage.memory_kills > local->memory_kills[index]) {
-        if (device->memory > 0) {
-            snprintf(how, size, "killed by the memory limit of %s (%.0fM)", device->name,
-                     (double)device->memory / 1e6);
-        } else {
-            snprintf(how, size, "killed because this machine has no memory left");
-        }
+    bool starved = usage.memory_kills > local->memory_kills[index];
+    if (starved && device->memory > 0) {
+        snprintf(how, size, "killed by the memory limit of %s (%.0fM)", device->name,
+                 (double)device->memory / 1e6);
+    } else if (starved) {
+        snprintf(how, size, "killed because this machine has no memory left");
     }
     local->memory_kills[index] = usage.memory_kills;
+    return starved && device->memory > 0;
 }
 
 static void on_end(uv_poll_t *watch, int status, int events)
@@ -95,11 +96,12 @@ static void on_end(uv_poll_t *watch, int status, int events)
     struct local *local = stage->local;
     uint64_t cpu_ns, memory;
     char how[128];
+    bool starved = false;
 
     process_usage(stage->pid, &cpu_ns, &memory);
     local->past_cpu_ns[stage->device] += cpu_ns;
     if (launch_reap(stage->pid, how, sizeof(how)) == SIGKILL && local->emulated) {
-        describe_memory_kill(local, stage->device, how, sizeof(how));
+        starved = describe_memory_kill(local, stage->device, how, sizeof(how));
     }
     forget(local, stage);
     if (stage->stopping) {
@@ -107,7 +109,7 @@ static void on_end(uv_poll_t *watch, int status, int events)
             later_call(local->later, stage->waiters[i].done, stage->waiters[i].owner, NULL);
         }
     } else if (local->events.gone != NULL) {
-        local->events.gone(local->events.owner, stage->name, how);
+        local->events.gone(local->events.owner, stage->name, how, starved);
     }
 }
 

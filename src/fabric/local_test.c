@@ -156,6 +156,7 @@ static void a_killed_stage_is_told(void **state)
     kill(local_of(bench)->stages->pid, SIGKILL);
     bench_until(bench, &bench->n_gone, 1);
     assert_string_equal(bench->how, "killed by signal 9 (Killed)");
+    assert_false(bench->starved);
     bench_close(bench);
 }
 
@@ -168,6 +169,7 @@ static void a_greedy_stage_is_told_from_a_killed_one(void **state)
     assert_int_equal(bench_start(bench, "detect", "device-2", "eat"), 0);
     bench_until(bench, &bench->n_gone, 1);
     assert_string_equal(bench->how, "killed by the memory limit of device-2 (67M)");
+    assert_true(bench->starved);
     bench_close(bench);
 }
 

@@ -11,6 +11,9 @@
 #include "planner/problem.h"
 
 #define RATE_MOST 1e9 /* of what costs nothing */
+/* Of the CPU time for a byte on the link, what it takes within a device: no packets are made of
+ * it, and no bucket holds it back. */
+#define LOOPBACK_PART 0.5
 
 static void team_count(struct layout_weight *weight, const struct layout *layout)
 {
@@ -84,26 +87,30 @@ struct totals {
     double sent_bytes, sent_frames, received_bytes, received_frames;
 };
 
-/* Frames that a device gives to itself do not cross its link. When both groups of a channel are
- * single that is all of x, when one is a team with this device it is the device's y. */
+/* Frames that a device gives to itself do not cross its link, and cost it less CPU. When both
+ * groups of a channel are single that is all of x, when one is a team with this device it is
+ * the device's y. */
 static void channel_spare(struct layout_weight *weight, const struct layout *layout,
                           unsigned from, unsigned to, double size)
 {
+    const struct planner_problem *problem = weight->problem;
     int sender = layout->groups[from].single, receiver = layout->groups[to].single;
-    struct layout_line *lines = NULL;
+    bool both = sender != LAYOUT_TEAM && sender == receiver;
+    int device = both || (sender != LAYOUT_TEAM && layout->team[sender] == (int)to) ? sender
+                 : receiver != LAYOUT_TEAM && layout->team[receiver] == (int)from   ? receiver
+                                                                                    : -1;
+    if (device < 0) {
+        return;
+    }
+    const struct planner_type *type = &problem->types[problem->device_type[device]];
+    double spared[LAYOUT_LINES] = {
+        size * (type->send_byte + type->receive_byte) * (1 - LOOPBACK_PART), size, size};
 
-    if (sender != LAYOUT_TEAM && sender == receiver) {
-        lines = weight->loads[sender].lines;
-        lines[LAYOUT_UP].x -= size;
-        lines[LAYOUT_DOWN].x -= size;
-    } else if (sender != LAYOUT_TEAM && layout->team[sender] == (int)to) {
-        lines = weight->loads[sender].lines;
-        lines[LAYOUT_UP].y -= size;
-        lines[LAYOUT_DOWN].y -= size;
-    } else if (receiver != LAYOUT_TEAM && layout->team[receiver] == (int)from) {
-        lines = weight->loads[receiver].lines;
-        lines[LAYOUT_UP].y -= size;
-        lines[LAYOUT_DOWN].y -= size;
+    for (unsigned i = 0; i < LAYOUT_LINES; i++) {
+        struct layout_line *line = &weight->loads[device].lines[i];
+
+        line->x -= both ? spared[i] : 0;
+        line->y -= both ? 0 : spared[i];
     }
 }
 

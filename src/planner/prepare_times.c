@@ -66,11 +66,12 @@ static void add_exact(struct times *times, unsigned type, size_t from, size_t to
                       const struct profile_segment *segment)
 {
     times->exact = memory_grow(times->exact, times->n_exact, sizeof(*times->exact));
-    times->exact[times->n_exact++] = (struct problem_exact){.type = type,
-                                                            .from = from,
-                                                            .to = to,
-                                                            .seconds = segment->cpu_seconds,
-                                                            .memory = segment->memory};
+    times->exact[times->n_exact++] =
+        (struct problem_exact){.type = type,
+                               .from = from,
+                               .to = to,
+                               .seconds = segment->runs > 0 ? segment->cpu_seconds : NAN,
+                               .memory = segment->memory};
 }
 
 /* Takes every measured segment whose ends are candidate cuts. */
@@ -93,7 +94,7 @@ static void take_segments(struct times *times, size_t operator, unsigned type,
         }
         if (from < end && to < end && from <= to) {
             add_exact(times, type, from, to + 1, segment);
-            if (from == to) {
+            if (from == to && segment->runs > 0) {
                 times->finest[type * problem->n_atoms + from] = segment->cpu_seconds;
             }
         }
@@ -118,7 +119,8 @@ static double known_pace(const struct times *times, size_t operator, unsigned ty
     for (size_t i = 0; i < times->n_exact && work == 0; i++) {
         const struct problem_exact *exact = &times->exact[i];
 
-        if (exact->type == type && exact->from == first && exact->to == end) {
+        if (exact->type == type && exact->from == first && exact->to == end &&
+            !isnan(exact->seconds)) {
             return exact->seconds / all;
         }
     }

@@ -3,7 +3,7 @@
  * A run is the part of one model that lies in an interval: it becomes one engine session. Its
  * time is the measured one where exactly this segment was measured, else the sum of its finest
  * segments, scaled by (whole model / sum of all its finest segments): engines fuse across cuts,
- * and the whole was measured too.
+ * and the whole was measured too. Its memory is the measured one, else that of its parts.
  */
 #include "planner/problem.h"
 
@@ -34,6 +34,46 @@ static void end_of_model(const struct planner_problem *problem, size_t atom, siz
     *ret_end = end;
 }
 
+/* Whether the measurement is of this type, says a time, and is of a whole model if asked so. */
+static bool timed(const struct planner_problem *problem, const struct problem_exact *exact,
+                  unsigned type, bool whole)
+{
+    size_t first = 0, end = 0;
+
+    end_of_model(problem, exact->from, &first, &end);
+    return exact->type == type && !isnan(exact->seconds) &&
+           (!whole || (exact->from == first && exact->to == end));
+}
+
+/* Cutting saves no work. Where two neighbouring runs were measured to take less than what they
+ * make together, caches or luck were kinder to the short ones than they will be when devices
+ * work side by side; they are then scaled to add up. Long runs first: theirs are the better
+ * measurements. */
+static void reconcile_runs(const struct planner_problem *problem, double *run)
+{
+    size_t n = problem->n_atoms;
+
+    for (size_t length = n; length > 1; length--) {
+        for (size_t from = 0; from + length <= n; from++) {
+            size_t to = from + length;
+
+            if (!same_run(problem, from, to - 1)) {
+                continue;
+            }
+            double whole = run[problem_index(problem, from, to)];
+
+            for (size_t at = from + 1; at < to; at++) {
+                double *left = &run[problem_index(problem, from, at)];
+                double *right = &run[problem_index(problem, at, to)];
+                double scale = *left + *right > 0 ? whole / (*left + *right) : 1;
+
+                *left *= scale > 1 ? scale : 1;
+                *right *= scale > 1 ? scale : 1;
+            }
+        }
+    }
+}
+
 /* Fills `run` (side x side) with the time of every run of model atoms, measured or summed. */
 static void tabulate_runs(const struct planner_problem *problem,
                           const struct problem_measures *measures, unsigned type, double *run)
@@ -52,17 +92,15 @@ static void tabulate_runs(const struct planner_problem *problem,
     }
     for (size_t i = 0; i < measures->n_exact; i++) {
         const struct problem_exact *exact = &measures->exact[i];
-        size_t first = 0, end = 0;
 
-        end_of_model(problem, exact->from, &first, &end);
-        if (exact->type != type || exact->from != first || exact->to != end) {
+        if (!timed(problem, exact, type, true)) {
             continue;
         }
-        double sum = run[problem_index(problem, first, end)];
+        double sum = run[problem_index(problem, exact->from, exact->to)];
         double scale = sum > 0 ? exact->seconds / sum : 1;
 
-        for (size_t from = first; from < end; from++) {
-            for (size_t to = from + 1; to <= end; to++) {
+        for (size_t from = exact->from; from < exact->to; from++) {
+            for (size_t to = from + 1; to <= exact->to; to++) {
                 run[problem_index(problem, from, to)] *= scale;
             }
         }
@@ -70,10 +108,11 @@ static void tabulate_runs(const struct planner_problem *problem,
     for (size_t i = 0; i < measures->n_exact; i++) {
         const struct problem_exact *exact = &measures->exact[i];
 
-        if (exact->type == type) {
+        if (timed(problem, exact, type, false)) {
             run[problem_index(problem, exact->from, exact->to)] = exact->seconds;
         }
     }
+    reconcile_runs(problem, run);
 }
 
 /* Of each atom a time that no choice of cuts can beat: its finest time times the best ratio of
@@ -129,35 +168,78 @@ static void tabulate_costs(struct planner_problem *problem, unsigned type, const
     }
 }
 
+/* The greatest measured memory of each run, 0 where none was. */
+static void tabulate_measured(const struct planner_problem *problem,
+                              const struct problem_measures *measures, uint64_t *measured)
+{
+    for (size_t i = 0; i < measures->n_exact; i++) {
+        const struct problem_exact *exact = &measures->exact[i];
+        uint64_t *memory = &measured[problem_index(problem, exact->from, exact->to)];
+
+        *memory = exact->memory > *memory ? exact->memory : *memory;
+    }
+}
+
+/* Bytes of an engine that runs nothing: no more than the least that any part of the model took.
+ */
+static uint64_t engine_memory(const struct planner_problem *problem,
+                              const struct problem_measures *measures, const uint64_t *measured,
+                              size_t atom)
+{
+    size_t first = 0, end = 0;
+    uint64_t least = 0;
+
+    end_of_model(problem, atom, &first, &end);
+    for (size_t i = first; i < end; i++) {
+        uint64_t part = measured[problem_index(problem, i, i + 1)];
+
+        least = part > 0 && (least == 0 || part < least) ? part : least;
+    }
+    return least > 0 ? least : measures->engine_memory;
+}
+
+/* Bytes of the run of atoms from..to-1: measured, or by what is known of its parts. What they
+ * hold all the time adds up, of what they work in the largest counts. */
+static uint64_t run_memory(const struct planner_problem *problem,
+                           const struct problem_measures *measures, const uint64_t *measured,
+                           size_t from, size_t to)
+{
+    uint64_t exact = measured[problem_index(problem, from, to)], kept = 0, working = 0;
+    uint64_t engine =
+        problem->atoms[from].model ? engine_memory(problem, measures, measured, from) : 0;
+
+    for (size_t atom = from; atom < to && exact == 0; atom++) {
+        uint64_t part = measured[problem_index(problem, atom, atom + 1)];
+        uint64_t own = part > engine ? part - engine : 0;
+        uint64_t holds = measures->kept[atom], works = measures->working[atom];
+
+        if (part > 0) {
+            holds = own < holds ? own : holds;
+            works = own - holds;
+        }
+        kept += holds;
+        working = works > working ? works : working;
+    }
+    return exact > 0 ? exact : engine + kept + working;
+}
+
 static void tabulate_memory(struct planner_problem *problem,
                             const struct problem_measures *measures)
 {
     size_t n = problem->n_atoms;
-    cleanup(memory_free) uint64_t *exact = memory_new((n + 1) * (n + 1), sizeof(*exact));
+    cleanup(memory_free) uint64_t *measured = memory_new((n + 1) * (n + 1), sizeof(*measured));
 
-    for (size_t i = 0; i < measures->n_exact; i++) {
-        size_t at = problem_index(problem, measures->exact[i].from, measures->exact[i].to);
-
-        exact[at] =
-            measures->exact[i].memory > exact[at] ? measures->exact[i].memory : exact[at];
-    }
+    tabulate_measured(problem, measures, measured);
     for (size_t from = 0; from < n; from++) {
-        uint64_t before = measures->process_memory, kept = 0, working = 0, current = 0;
+        uint64_t before = measures->process_memory, current = 0;
         size_t start = from;
 
         for (size_t to = from + 1; to <= n; to++) {
             if (to - 1 > start && !same_run(problem, start, to - 1)) {
                 before += current;
-                kept = working = 0;
                 start = to - 1;
             }
-            kept += measures->kept[to - 1];
-            working = measures->working[to - 1] > working ? measures->working[to - 1] : working;
-            current = exact[problem_index(problem, start, to)];
-            if (current == 0) {
-                current = kept + working +
-                          (problem->atoms[start].model ? measures->engine_memory : 0);
-            }
+            current = run_memory(problem, measures, measured, start, to);
             problem->memory[problem_index(problem, from, to)] = before + current;
         }
     }

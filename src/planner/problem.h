@@ -12,7 +12,7 @@
 struct problem_exact {
     unsigned type;
     size_t from, to; /* atoms of one model */
-    double seconds;
+    double seconds;  /* NAN: not known, it wants more memory than there was */
     uint64_t memory; /* 0: not known */
 };
 

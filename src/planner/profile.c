@@ -124,7 +124,7 @@ bool profile_segment_valid(const struct profile_segment *segment)
     bool whole = segment->from == 0 && segment->to == 0;
 
     return isfinite(segment->cpu_seconds) && segment->cpu_seconds >= 0 &&
-           segment->cpu_seconds <= SECONDS_MOST && segment->runs >= 1 &&
+           segment->cpu_seconds <= SECONDS_MOST && (segment->runs > 0 || segment->memory > 0) &&
            segment->runs <= PROFILE_RUNS_MOST && segment->to <= PROFILE_CUT_MOST &&
            (whole || segment->from < segment->to);
 }
@@ -149,7 +149,7 @@ int profile_segment_add(struct profile *profile, const struct profile_segment *s
         old->memory = memory;
         return 0;
     }
-    unsigned runs = old->runs + segment->runs;
+    unsigned runs = old->runs + segment->runs; /* more than 0, or it was replaced */
 
     old->cpu_seconds =
         (old->cpu_seconds * old->runs + segment->cpu_seconds * segment->runs) / runs;

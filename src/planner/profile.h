@@ -28,8 +28,9 @@ struct profile_segment {
     unsigned from, to;  /* cuts of the model */
     double cpu_seconds; /* per frame, all threads; the median of the runs */
     uint64_t
-        memory; /* bytes that a process grows by when it opens and runs this; 0: not known */
-    unsigned runs;
+        memory;    /* bytes that a process grows by when it opens and runs this; 0: not known */
+    unsigned runs; /* 0: it could not be run for want of memory; `memory` is a bound from below,
+                      and cpu_seconds says nothing */
 };
 
 struct profile {

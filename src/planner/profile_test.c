@@ -227,6 +227,57 @@ static void first_everything_is_wanted_then_what_the_plan_chose(void **state)
     }
 }
 
+/* Records that the model's layers `from`..`to` died for want of the 64 MB that there were. */
+static void starve(const struct street *street, unsigned from, unsigned to)
+{
+    cleanup(memory_free) char *subject = profile_subject(&street->graph, 3, &street->model);
+    const struct profile_key key = {subject, "small", "onnxruntime fast"};
+    const struct profile_segment segment = {.from = from, .to = to, .memory = 64000001};
+    struct error err = {0};
+
+    assert_int_equal(profile_record(street->profiles, key, &segment, &err), 0);
+}
+
+static void what_was_too_large_is_wanted_again_when_there_is_more_memory(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(2);
+    struct error err = {0};
+
+    starve(street, 0, STREET_LAYERS);
+    for (unsigned i = 0; i < 2; i++) {
+        cleanup(memory_free) struct profile_want *wanted = NULL;
+        cleanup(planner_problem_destroyp) struct planner_problem *problem = NULL;
+
+        street->devices[0].memory = 64000000;
+        street->devices[1].memory = i == 0 ? 64000000 : 128000000;
+        assert_int_equal(planner_prepare(&street->input, &problem, &err), 0);
+        size_t n = profile_wanted(problem, street->profiles, NULL, &wanted), n_whole = 0;
+        for (size_t j = 0; j < n; j++) {
+            if (wanted[j].from == 0 && wanted[j].to == STREET_LAYERS) {
+                n_whole++;
+                assert_int_equal(wanted[j].device, 1);
+            }
+        }
+        assert_int_equal(n_whole, i);
+    }
+}
+
+static void what_was_too_large_is_put_on_no_device_of_that_size(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(2);
+    cleanup(planner_problem_destroyp) struct planner_problem *problem = NULL;
+    struct error err = {0};
+
+    street_measure(street, "small", 1);
+    starve(street, 0, STREET_LAYERS);
+    assert_int_equal(planner_prepare(&street->input, &problem, &err), 0);
+    assert_int_equal(problem->n_estimated, 0);
+    assert_true(planner_memory(problem, 3, 3 + STREET_LAYERS) > 64000000);
+    assert_float_equal(planner_cost(problem, 3, 3 + STREET_LAYERS, 0), 0.032, 1e-9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +293,8 @@ int main(void)
                                         folder_remove),
         cmocka_unit_test(an_operators_subject_covers_what_feeds_it),
         cmocka_unit_test(first_everything_is_wanted_then_what_the_plan_chose),
+        cmocka_unit_test(what_was_too_large_is_wanted_again_when_there_is_more_memory),
+        cmocka_unit_test(what_was_too_large_is_put_on_no_device_of_that_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,8 +19,11 @@ static bool known(const struct wanted *wanted, const struct profile_want *want)
         .type = wanted->problem->types[want->type].name,
         .engine = wanted->problem->operators[want->operator].engine,
     };
+    const struct profile_segment *segment =
+        profile_lookup(wanted->profiles, key, want->from, want->to);
+    uint64_t memory = wanted->problem->devices[want->device].memory;
 
-    if (profile_lookup(wanted->profiles, key, want->from, want->to) != NULL) {
+    if (segment != NULL && (segment->runs > 0 || (memory > 0 && segment->memory > memory))) {
         return true;
     }
     for (size_t i = 0; i < wanted->n; i++) {
@@ -34,7 +37,35 @@ static bool known(const struct wanted *wanted, const struct profile_want *want)
     return false;
 }
 
-/* Wants it measured on a device of the type, one that may run the atom if there is one. */
+static bool has_more_memory(const struct planner_device *one, const struct planner_device *two)
+{
+    return two->memory > 0 && (one->memory == 0 || one->memory > two->memory);
+}
+
+/* Of the devices of the type, one that may run the atom if there is one, with the most memory.
+ */
+static bool choose_device(const struct planner_problem *problem, unsigned type, unsigned atom,
+                          unsigned *ret_device)
+{
+    bool found = false, best_allowed = false;
+
+    for (unsigned i = 0; i < problem->n_devices; i++) {
+        bool allowed = problem->allowed[atom * problem->n_devices + i];
+
+        if (problem->device_type[i] != type || (found && best_allowed && !allowed)) {
+            continue;
+        }
+        if (!found || (allowed && !best_allowed) ||
+            has_more_memory(&problem->devices[i], &problem->devices[*ret_device])) {
+            *ret_device = i;
+            best_allowed = allowed;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* Wants it measured on a device of the type. */
 static void want(struct wanted *wanted, unsigned type, unsigned first, unsigned last)
 {
     const struct planner_problem *problem = wanted->problem;
@@ -44,19 +75,8 @@ static void want(struct wanted *wanted, unsigned type, unsigned first, unsigned 
         .from = problem->atoms[first].from,
         .to = problem->atoms[last].to,
     };
-    bool found = false, allowed = false;
 
-    if (known(wanted, &one)) {
-        return;
-    }
-    for (unsigned i = 0; i < problem->n_devices && !allowed; i++) {
-        if (problem->device_type[i] == type) {
-            allowed = problem->allowed[first * problem->n_devices + i];
-            one.device = allowed || !found ? i : one.device;
-            found = true;
-        }
-    }
-    if (found) {
+    if (choose_device(problem, type, first, &one.device) && !known(wanted, &one)) {
         wanted->list = memory_grow(wanted->list, wanted->n, sizeof(*wanted->list));
         wanted->list[wanted->n++] = one;
     }

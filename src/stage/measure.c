@@ -21,6 +21,7 @@ static void measure_free(struct measure *measure)
 {
     for (size_t i = 0; i < measure->deployment->n_operators; i++) {
         made_finish(&measure->made[i]);
+        free(measure->made[i].cuts);
     }
     frame_unref(measure->cut);
     deployment_destroy(measure->deployment);
@@ -70,6 +71,14 @@ static void task_ran(uv_work_t *work, int status);
 
 static void run_next(struct measure *measure)
 {
+    const struct task *task = &measure->tasks[measure->next];
+
+    if (task->timed) {
+        shell_say(measure->shell,
+                  json_pack("{sssssisi}", "type", "measure-begin", "operator",
+                            measure->deployment->operators[task->operator_id].name, "from",
+                            (int)task->from, "to", (int)task->to));
+    }
     measure->work.data = measure;
     uv_queue_work(measure->shell->loop, &measure->work, measure_run_task, task_ran);
 }
@@ -182,6 +191,31 @@ static int plan_tasks(struct measure *measure, const json_t *wants, struct error
     return 0;
 }
 
+static int read_cuts(struct measure *measure, const json_t *cuts, struct error *err)
+{
+    const char *name;
+    json_t *list, *cut;
+    size_t i;
+
+    json_object_foreach((json_t *)(uintptr_t)cuts, name, list)
+    {
+        const struct deployment_operator *of = deployment_operator(measure->deployment, name);
+
+        if (of == NULL || !json_is_array(list)) {
+            return error_set(err, -EPROTO, "the controller wants something unreadable cut");
+        }
+        struct made *made = &measure->made[of - measure->deployment->operators];
+        free(made->cuts);
+        made->n_cuts = json_array_size(list);
+        made->cuts = memory_new(made->n_cuts, sizeof(*made->cuts));
+        json_array_foreach(list, i, cut)
+        {
+            made->cuts[i] = (unsigned)json_integer_value(cut);
+        }
+    }
+    return 0;
+}
+
 int measure_start(struct shell *shell, const json_t *message, struct error *err)
 {
     const char *folder = json_string_value(json_object_get(message, "folder"));
@@ -204,7 +238,8 @@ int measure_start(struct shell *shell, const json_t *message, struct error *err)
         return r;
     }
     measure->made = memory_new(measure->deployment->n_operators, sizeof(*measure->made));
-    r = plan_tasks(measure, wants, err);
+    r = read_cuts(measure, json_object_get(message, "cuts"), err);
+    r = r < 0 ? r : plan_tasks(measure, wants, err);
     if (r < 0) {
         measure_free(measure);
         return r;

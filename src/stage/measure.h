@@ -24,8 +24,11 @@ enum {
 };
 
 /* {"type": "measure", "deployment": {…}, "folder": …, "wants": [{"operator", "from", "to"},
- * …]}: answers {"type": "measured", "operator", "from", "to", "cpu_seconds", "memory", "runs",
- * "outputs": [bytes, …]} for each, then {"type": "measure-done"}. */
+ * …], "cuts": {OPERATOR: [k, …]}}: says {"type": "measure-begin", "operator", "from", "to"}
+ * before each, answers {"type": "measured", "operator", "from", "to", "cpu_seconds", "memory",
+ * "runs", "outputs": [bytes, …]}, and at the end {"type": "measure-done"}. What others read of
+ * a model is made part by part, cut where `cuts` says: the device may not hold it as a whole.
+ */
 int measure_start(struct shell *shell, const json_t *message, struct error *err);
 void measure_stop(struct measure *measure); /* accepts NULL */
 

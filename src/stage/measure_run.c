@@ -152,38 +152,79 @@ static int run_whole(struct measure *measure, struct task *task,
     return r;
 }
 
+/* Runs one frame through the parts of a model, one after the other, up to the cut `to`. */
+static int run_parts(struct measure *measure, unsigned operator_id, unsigned to,
+                     struct frame *input, struct frame **ret_frame, struct error *err)
+{
+    const struct made *made = &measure->made[operator_id];
+    struct frame *frame = frame_ref(input);
+    unsigned at = 0;
+    int r = 0;
+
+    for (size_t i = 0; at < to && r == 0; i++) {
+        unsigned next = i < made->n_cuts && made->cuts[i] < to ? made->cuts[i] : to;
+        struct operator_instance *part = NULL;
+        struct operator_result result = {0};
+        uint64_t cpu_ns;
+
+        r = open_part(measure, operator_id, at, next, &part, err);
+        r = r < 0 ? r : run_once(part, 0, &frame, &result, &cpu_ns, err);
+        if (r == 0) {
+            frame_unref(frame);
+            frame = STEAL(result.outputs[0]);
+        }
+        operator_result_finish(&result);
+        operator_close(part);
+        malloc_trim(0);
+        at = next;
+    }
+    if (r != 0) {
+        frame_unref(frame);
+        return r;
+    }
+    *ret_frame = frame;
+    return 0;
+}
+
+/* The first of the inputs of an operator, for the first frame; borrowed. */
+static int first_input(const struct measure *measure, unsigned operator_id,
+                       struct frame **ret_frame, struct error *err)
+{
+    struct frame *inputs[CORE_INPUTS_MAX] = {NULL};
+
+    if (gather(measure, operator_id, 0, inputs) < 0) {
+        return error_set(err, -ENODATA, "operator '%s' gets no frame to be measured on",
+                         measure->deployment->operators[operator_id].name);
+    }
+    *ret_frame = inputs[0];
+    return 0;
+}
+
+/* What a model makes of the first frame, for those that read it. */
+static int make_by_parts(struct measure *measure, unsigned operator_id, struct error *err)
+{
+    struct made *made = &measure->made[operator_id];
+    struct frame *input = NULL;
+    int r = first_input(measure, operator_id, &input, err);
+
+    return r < 0 ? r
+                 : run_parts(measure, operator_id, made->cuts[made->n_cuts - 1], input,
+                             &made->frames[0][0], err);
+}
+
 /* Makes the frame at the first cut of a segment, unless the segment before has left it. */
 static int reach_cut(struct measure *measure, const struct task *task, struct error *err)
 {
-    struct operator_instance *prefix = NULL;
-    struct operator_result result = {0};
-    struct frame *inputs[CORE_INPUTS_MAX] = {NULL};
-    uint64_t cpu_ns;
+    struct frame *input = NULL;
 
     if (measure->cut != NULL && measure->cut_of == task->operator_id &&
         measure->cut_at == task->from) {
         return 0;
     }
     measure->cut = frame_unref(measure->cut);
-    int r = gather(measure, task->operator_id, 0, inputs);
-    if (r < 0) {
-        return error_set(err, r, "operator '%s' gets no frame to be measured on",
-                         measure->deployment->operators[task->operator_id].name);
-    }
-    if (task->from == 0) {
-        measure->cut = frame_ref(inputs[0]);
-        return 0;
-    }
-    r = open_part(measure, task->operator_id, 0, task->from, &prefix, err);
-    if (r == 0) {
-        r = run_once(prefix, 0, inputs, &result, &cpu_ns, err);
-    }
-    if (r == 0) {
-        measure->cut = STEAL(result.outputs[0]);
-    }
-    operator_result_finish(&result);
-    operator_close(prefix);
-    return r;
+    int r = first_input(measure, task->operator_id, &input, err);
+    return r < 0 ? r
+                 : run_parts(measure, task->operator_id, task->from, input, &measure->cut, err);
 }
 
 static int run_segment(struct measure *measure, struct task *task,
@@ -242,6 +283,10 @@ void measure_run_task(uv_work_t *work)
     struct operator_instance *instance = NULL;
     struct error *err = &measure->err;
     drop_unread(measure, task->operator_id);
+    if (task->to == 0 && measure->made[task->operator_id].n_cuts > 0) {
+        make_by_parts(measure, task->operator_id, err);
+        return;
+    }
     int r = task->to > 0 ? reach_cut(measure, task, err) : 0;
     uint64_t before = memory_resident();
 

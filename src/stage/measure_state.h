@@ -17,8 +17,11 @@ struct task {
     unsigned n_outputs, n_frames;
 };
 
-/* What an operator made of each of the frames; NULL past the last. */
+/* What an operator made of each of the frames, NULL past the last; and where its model, if it
+ * runs one, may be cut: the last is its end. */
 struct made {
+    size_t n_cuts;
+    unsigned *cuts;
     unsigned n_outputs;
     struct frame *frames[MEASURE_FRAMES][CORE_OUTPUTS_MAX];
 };

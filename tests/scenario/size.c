@@ -1,5 +1,6 @@
-/* What a stage costs a device before it does anything: its program and its memory. Not built
- * with sanitizers, which are larger than the stage. */
+/* How small a device may be: what a stage costs it before it does anything, its program and its
+ * memory, and networks that are too large for it. Not built with sanitizers, which are larger
+ * than the stage. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -107,11 +108,38 @@ static void an_idle_stage_takes_under_eight_megabytes(void **state)
     assert_in_range(bytes, 1, MEMORY_MOST);
 }
 
+static void a_network_too_large_for_a_device_is_cut_over_several(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+    size_t i;
+    json_t *stage;
+
+    scenario_needs_root();
+    scenario_detector("small", "/usr/share/darknet/data/*.jpg", true, "");
+    SCENARIO_RUN(0, &out, &err, "run", "small.yaml", "--devices", "4", "--memory", "64M",
+                 "--frames", "20", "--json");
+    cleanup(json_decrefp) json_t *report = scenario_json(out);
+    scenario_assert_frames(report, 20, 20);
+    assert_int_equal(json_array_size(json_object_get(report, "failures")), 0);
+    json_array_foreach(json_object_get(report, "stages"), i, stage)
+    {
+        size_t j;
+        json_t *name;
+        json_array_foreach(json_object_get(stage, "operators"), j, name)
+        {
+            assert_string_not_equal(json_string_value(name), "detect");
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stripped_stage_is_under_a_megabyte),
         cmocka_unit_test(an_idle_stage_takes_under_eight_megabytes),
+        cmocka_unit_test(a_network_too_large_for_a_device_is_cut_over_several),
     };
 
     return cmocka_run_group_tests_name("size", tests, scenario_make, scenario_remove);
