@@ -139,6 +139,7 @@ struct planner_problem {
     double *atom_least;              /* n_types x n_atoms: no segmentation costs less */
     uint64_t *memory;                /* (n_atoms + 1) x (n_atoms + 1): bytes of a process */
     unsigned *forbidden;             /* n_devices x (n_atoms + 1): running count of !allowed */
+    unsigned *pinned; /* n_atoms + 1: running count of BOUNDARY_CUT before each */
     enum graph_objective objective;
     double qos_rate;    /* frames/s, 0: none */
     double qos_latency; /* seconds, 0: none */

@@ -262,6 +262,11 @@ void problem_tabulate(struct planner_problem *problem, const struct problem_meas
         tabulate_costs(problem, type, run);
     }
     tabulate_memory(problem, measures);
+    problem->pinned = memory_new(side + 1, sizeof(*problem->pinned));
+    for (size_t at = 0; at < n; at++) {
+        problem->pinned[at + 1] =
+            problem->pinned[at] + (problem->boundary[at] == BOUNDARY_CUT ? 1 : 0);
+    }
     for (size_t device = 0; device < problem->n_devices; device++) {
         unsigned *count = problem->forbidden + device * side;
 
@@ -303,12 +308,7 @@ bool problem_groupable(const struct planner_problem *problem, size_t from, size_
         problem->boundary[to] == BOUNDARY_CLOSED) {
         return false;
     }
-    for (size_t at = from + 1; at < to; at++) {
-        if (problem->boundary[at] == BOUNDARY_CUT) {
-            return false;
-        }
-    }
-    return true;
+    return problem->pinned[to] == problem->pinned[from + 1];
 }
 
 bool problem_replicable(const struct planner_problem *problem, size_t from, size_t to)
@@ -361,6 +361,7 @@ void planner_problem_destroy(struct planner_problem *problem)
     free(problem->atom_least);
     free(problem->memory);
     free(problem->forbidden);
+    free(problem->pinned);
     free(problem);
 }
 

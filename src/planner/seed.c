@@ -183,6 +183,33 @@ static void try_middle(struct search *search, const unsigned *range, const uint1
     }
 }
 
+/* Frames/s that a device can do of the atoms, at the most. */
+static double most_of(const struct search *search, size_t device, size_t from, size_t to)
+{
+    const struct planner_problem *problem = search->problem;
+
+    return problem_allowed(problem, device, from, to)
+               ? problem->devices[device].cores /
+                     fmax(planner_cost(problem, from, to, problem->device_type[device]), 1e-12)
+               : 0;
+}
+
+/* Whether a rate of that much would be more than was found so far, if only the rate counts. */
+static bool promising(const struct search *search, double rate)
+{
+    return search->problem->objective != GRAPH_THROUGHPUT || rate > search->merit;
+}
+
+static bool middle_promising(const struct search *search, const unsigned *range)
+{
+    double rate = 0;
+
+    for (size_t device = 0; device < search->n_devices; device++) {
+        rate += most_of(search, device, range[0], range[1]);
+    }
+    return promising(search, rate);
+}
+
 static void try_ends(struct search *search, const unsigned *range, unsigned n_parts)
 {
     const struct planner_problem *problem = search->problem;
@@ -194,11 +221,16 @@ static void try_ends(struct search *search, const unsigned *range, unsigned n_pa
 
     for (size_t i = 0; i < n_heads; i++) {
         uint16_t ends[2] = {heads[i], heads[i]};
+        double head = most_of(search, heads[i], 0, range[0]);
+        double tail = most_of(search, heads[i], range[1], problem->n_atoms);
 
-        try_middle(search, range, ends, n_parts);
+        if (promising(search, n_tails > 0 ? head * tail / (head + tail) : head)) {
+            try_middle(search, range, ends, n_parts);
+        }
         for (size_t j = 0; j < n_tails; j++) {
             ends[1] = tails[j];
-            if (ends[0] != ends[1]) {
+            tail = most_of(search, tails[j], range[1], problem->n_atoms);
+            if (ends[0] != ends[1] && promising(search, fmin(head, tail))) {
                 try_middle(search, range, ends, n_parts);
             }
         }
@@ -270,7 +302,8 @@ void search_seed(struct search *search)
             if (problem->replicas > 1 && !problem_replicable(problem, range[0], range[1])) {
                 continue;
             }
-            for (unsigned parts = 1; parts <= PARTS_MOST && parts <= search->n_devices;
+            for (unsigned parts = 1; parts <= PARTS_MOST && parts <= search->n_devices &&
+                                     middle_promising(search, range);
                  parts++) {
                 try_ends(search, range, parts);
             }

@@ -12,8 +12,8 @@
 enum {
     FEW_DEVICES =
         8, /* up to here every number of devices is searched thoroughly, then 16, 32, … */
-    EFFORT_THOROUGH = 100000, /* one climb's tries times what one try costs: */
-    EFFORT_LIGHT = 40000,
+    EFFORT_THOROUGH = 60000, /* one climb's tries times what one try costs: */
+    EFFORT_LIGHT = 20000,
     EFFORT_DEVICE = 2, /* a device counts like two atoms */
     ROUNDS = 3,
     EXACT_DEVICES = 4,
@@ -88,21 +88,25 @@ static void search_newcomer(struct search *search)
     }
 }
 
+static bool thorough(size_t n_devices)
+{
+    return n_devices <= FEW_DEVICES || (n_devices & (n_devices - 1)) == 0;
+}
+
 /* Everything for the first n_devices, starting from what was found for one less. */
 static bool search_devices(struct search *search, size_t n_devices)
 {
-    bool thorough = n_devices <= FEW_DEVICES || (n_devices & (n_devices - 1)) == 0;
     size_t n_atoms = search->problem->n_atoms;
 
     search->n_devices = n_devices;
-    search->most_tries =
-        (thorough ? EFFORT_THOROUGH : EFFORT_LIGHT) / (n_atoms + EFFORT_DEVICE * n_devices);
+    search->most_tries = (thorough(n_devices) ? EFFORT_THOROUGH : EFFORT_LIGHT) /
+                         (n_atoms + EFFORT_DEVICE * n_devices);
     if (!isinf(search->merit)) {
         search->tries = 0;
         search_newcomer(search);
         search_climb(search);
     }
-    if (thorough || isinf(search->merit)) {
+    if (thorough(n_devices) || isinf(search->merit)) {
         search_from(search, search_seed);
         search_from(search, search_seed_chain);
         search_rise(search);
@@ -297,6 +301,9 @@ static void find_plain(struct search *search, double floor, struct layout *ret_p
     *ret_plain = best;
     search->tries = 0;
     search_simplify(search, ret_plain, floor);
+    if (!thorough(search->n_devices)) {
+        return;
+    }
     search->merit = -INFINITY;
     layout_clear(&search->best);
     search_seed(search);
