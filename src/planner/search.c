@@ -6,6 +6,8 @@
 
 #include "planner/problem.h"
 
+enum { CARVES = 10 }; /* of a group: places where the part that is taken out begins or ends */
+
 #define BETTER (1 + 1e-6)
 #define TIE    (1 + 1e-9)
 
@@ -205,6 +207,59 @@ static bool climb_splits(struct search *search)
     return better;
 }
 
+/* Takes an inner part of a group on one device out to another: what is left on either side
+ * stays together, so that what passes the part by (a picture that is drawn on) stays at home.
+ */
+static bool climb_carves(struct search *search)
+{
+    struct layout base = search->best;
+    uint16_t devices[PLANNER_DEVICES_MAX];
+    size_t n = search_representatives(search, &base, devices);
+    bool better = false;
+
+    for (unsigned group = 0; group < base.n_groups; group++) {
+        int home = base.groups[group].single;
+        unsigned from = base.groups[group].from, to = base.groups[group].to;
+        unsigned step = 1 + (to - from) / CARVES;
+
+        for (unsigned at = from + step; at < to && home != LAYOUT_TEAM; at += step) {
+            for (unsigned end = at + step; end < to; end += step) {
+                for (size_t i = 0; i < n && !spent(search); i++) {
+                    struct layout cut = base;
+
+                    if (devices[i] != home && layout_split(&cut, group, at, true, devices[i]) &&
+                        layout_split(&cut, group + 1, end, true, (size_t)home)) {
+                        better |= search_try(search, &cut);
+                    }
+                }
+            }
+        }
+    }
+    return better;
+}
+
+/* Two groups change places. */
+static bool climb_swaps(struct search *search)
+{
+    struct layout base = search->best;
+    bool better = false;
+
+    for (unsigned i = 0; i < base.n_groups; i++) {
+        for (unsigned j = i + 1; j < base.n_groups && !spent(search); j++) {
+            int one = base.groups[i].single, other = base.groups[j].single;
+
+            if (one != other && one != LAYOUT_TEAM && other != LAYOUT_TEAM) {
+                struct layout swapped = base;
+
+                layout_move(&swapped, i, (size_t)other);
+                layout_move(&swapped, j, (size_t)one);
+                better |= search_try(search, &swapped);
+            }
+        }
+    }
+    return better;
+}
+
 void search_climb(struct search *search)
 {
     bool better = !isinf(search->merit);
@@ -213,9 +268,7 @@ void search_climb(struct search *search)
         better = climb_members(search);
         better |= climb_boundaries(search);
         better |= climb_merges(search);
-        if (!better) {
-            better = climb_splits(search);
-        }
+        better = better || climb_swaps(search) || climb_splits(search) || climb_carves(search);
     }
 }
 

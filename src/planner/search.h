@@ -56,13 +56,19 @@ bool layout_leave(struct layout *layout, size_t device, size_t n_devices);
 
 /* ---- starting points ---- */
 
-void search_seed(struct search *search);       /* seed.c: ends and a replicated middle */
+void search_seed(struct search *search); /* seed.c: ends and a replicated middle */
+/* seed.c: the same with ends that reach into models, where there are no replicas: a climb from
+ * the operators' boundaries has to pass through worse plans. */
+void search_seed_within(struct search *search);
 void search_seed_chain(struct search *search); /* chain.c: every device at most once, exact */
 /* exact.c: all layouts; false: more than `most_nodes` would have to be looked at. */
 bool search_exact(struct search *search, size_t most_nodes);
 
 /* bound.c: no layout on the first n_devices has a higher rate. */
 double search_bound(const struct planner_problem *problem, size_t n_devices);
+
+/* plan.c: the plan that a layout is; `exact`: all others were looked at. */
+struct plan *search_plan(struct search *search, const struct layout *layout, bool exact);
 
 /* cuts.c: for the explanation. */
 double cuts_single_rate(struct search *search);

@@ -14,17 +14,24 @@ enum {
     ENDS_MOST = 4,        /* devices tried for each end */
     BOUNDARIES_MOST = 24, /* places where the middle may begin or end */
     PARTS_MOST = 6,
+    WITHIN_STEP = 4, /* of the boundaries within a model, one in so many is tried */
 };
 
-/* Boundaries between operators, but not within a model: the other moves go there. */
-static size_t operator_boundaries(const struct planner_problem *problem, unsigned *ret_at)
+/* Where the middle may begin or end: between operators, and at one in `step` of the boundaries
+ * within a model; 0: at none of those. */
+static size_t seed_boundaries(const struct planner_problem *problem, unsigned step,
+                              unsigned *ret_at)
 {
+    unsigned first = 0;
     size_t n = 0;
 
     for (unsigned at = 1; at <= problem->n_atoms && n < BOUNDARIES_MOST; at++) {
+        bool between = at == problem->n_atoms ||
+                       problem->atoms[at - 1].operator!= problem->atoms[at].operator;
+
+        first = between ? at : first;
         if (problem->boundary[at] != BOUNDARY_CLOSED &&
-            (at == problem->n_atoms ||
-             problem->atoms[at - 1].operator!= problem->atoms[at].operator)) {
+            (between || (step > 0 && (at - first) % step == 0))) {
             ret_at[n++] = at;
         }
     }
@@ -284,17 +291,12 @@ static void try_greedy(struct search *search, size_t device)
     search_try(search, &layout);
 }
 
-void search_seed(struct search *search)
+static void try_middles(struct search *search, unsigned step)
 {
     const struct planner_problem *problem = search->problem;
     unsigned at[BOUNDARIES_MOST];
-    size_t n = operator_boundaries(problem, at);
+    size_t n = seed_boundaries(problem, step, at);
 
-    for (size_t device = 0; device < search->n_devices; device++) {
-        if (search->alike[device] == device) {
-            try_greedy(search, device);
-        }
-    }
     for (size_t i = 0; i < n; i++) {
         for (size_t j = i + 1; j < n; j++) {
             unsigned range[2] = {at[i], at[j]};
@@ -308,5 +310,22 @@ void search_seed(struct search *search)
                 try_ends(search, range, parts);
             }
         }
+    }
+}
+
+void search_seed(struct search *search)
+{
+    for (size_t device = 0; device < search->n_devices; device++) {
+        if (search->alike[device] == device) {
+            try_greedy(search, device);
+        }
+    }
+    try_middles(search, 0);
+}
+
+void search_seed_within(struct search *search)
+{
+    if (search->problem->replicas < 2) {
+        try_middles(search, WITHIN_STEP);
     }
 }

@@ -1,8 +1,6 @@
-/* From a problem to a plan: the search through the devices, and the plan's numbers. */
+/* From a problem to a plan: the search through the devices. */
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -16,6 +14,8 @@ enum {
     EFFORT_LIGHT = 20000,
     EFFORT_DEVICE = 2, /* a device counts like two atoms */
     ROUNDS = 3,
+    KICKS = 12,
+    KICK_MOVES = 3,
     EXACT_DEVICES = 4,
     EXACT_ATOMS = 16,
     EXACT_NODES = 20000,
@@ -70,6 +70,54 @@ static void search_from(struct search *search, void (*seed)(struct search *searc
     }
 }
 
+/* A number below n, the same ones in each run. */
+static unsigned draw(uint64_t *state, unsigned n)
+{
+    *state = *state * 6364136223846793005U + 1442695040888963407U;
+    return (unsigned)(*state >> 33) % n;
+}
+
+/* Somewhere near: a group or two on another device, a boundary elsewhere. */
+static void kick(const struct search *search, struct layout *layout, uint64_t *state)
+{
+    for (unsigned i = 0; i < KICK_MOVES; i++) {
+        unsigned group = draw(state, layout->n_groups);
+        struct layout_group *left = &layout->groups[group], *right = left + 1;
+
+        if (group + 1 < layout->n_groups && draw(state, 2) == 0) {
+            unsigned room = (unsigned)(right->to - left->from) - 1;
+
+            left->to = right->from = (uint16_t)(left->from + 1 + draw(state, room));
+        } else {
+            layout_move(layout, group, draw(state, (unsigned)search->n_devices));
+        }
+    }
+}
+
+/* Iterated local search (Lourenço, Martin and Stützle, 2003): climbs again from near the best,
+ * and stays where it got to if that is better. */
+static void search_around(struct search *search)
+{
+    uint64_t state = search->n_devices;
+
+    for (unsigned i = 0; i < KICKS; i++) {
+        struct layout best = search->best;
+        double merit = search->merit;
+
+        layout_clear(&search->best);
+        search->merit = -INFINITY;
+        struct layout near = best;
+        kick(search, &near, &state);
+        search->tries = 0;
+        search_try(search, &near);
+        search_climb(search);
+        if (!(search->merit > merit)) {
+            search->best = best;
+            search->merit = merit;
+        }
+    }
+}
+
 /* The device that just came: with each group, or in its place. */
 static void search_newcomer(struct search *search)
 {
@@ -108,8 +156,14 @@ static bool search_devices(struct search *search, size_t n_devices)
     }
     if (thorough(n_devices) || isinf(search->merit)) {
         search_from(search, search_seed);
+        if (n_devices <= FEW_DEVICES) {
+            search_from(search, search_seed_within);
+        }
         search_from(search, search_seed_chain);
         search_rise(search);
+        if (n_devices <= FEW_DEVICES && !isinf(search->merit)) {
+            search_around(search);
+        }
     }
     if (n_devices > EXACT_DEVICES || n_atoms > EXACT_ATOMS) {
         return false;
@@ -120,142 +174,6 @@ static bool search_devices(struct search *search, size_t n_devices)
         search_rise(search);
     }
     return exact;
-}
-
-/* How many processes of the group the predicted rate takes on this device. */
-static unsigned instances_needed(const struct layout_weight *weight,
-                                 const struct layout_group *group, size_t device, double rate)
-{
-    const struct planner_problem *problem = weight->problem;
-    double longest = problem->longest[problem_type_index(problem, problem->device_type[device],
-                                                         group->from, group->to)];
-    double needed = ceil(rate * longest / fmin(1, problem->devices[device].cores) - 1e-6);
-
-    return needed > 1 ? (unsigned)needed : 1;
-}
-
-static void plan_groups(struct plan *plan, const struct layout_weight *weight,
-                        const struct layout *layout)
-{
-    plan->n_groups = layout->n_groups;
-    plan->groups = memory_new(layout->n_groups, sizeof(*plan->groups));
-    for (unsigned i = 0; i < layout->n_groups; i++) {
-        const struct layout_group *from = &layout->groups[i];
-        struct plan_group *group = &plan->groups[i];
-
-        group->from = from->from;
-        group->to = from->to;
-        group->memory = planner_memory(plan->problem, from->from, from->to);
-        for (size_t device = 0; device < weight->n_devices; device++) {
-            bool single = from->single == (int)device;
-
-            if (!single && layout->team[device] != (int)i) {
-                continue;
-            }
-            double y = single ? plan->rate : weight->share[device];
-
-            group->replicas =
-                memory_grow(group->replicas, group->n_replicas, sizeof(*group->replicas));
-            group->replicas[group->n_replicas++] = (struct plan_replica){
-                .device = (unsigned)device,
-                .instances = instances_needed(weight, from, device, y),
-                .share = plan->rate > 0 ? y / plan->rate : 0,
-            };
-        }
-    }
-}
-
-static void plan_loads(struct plan *plan, const struct layout_weight *weight,
-                       const struct layout *layout)
-{
-    const struct planner_problem *problem = plan->problem;
-
-    plan->devices = memory_new(problem->n_devices, sizeof(*plan->devices));
-    for (size_t i = 0; i < weight->n_devices; i++) {
-        const struct layout_line *lines = weight->loads[i].lines;
-        struct plan_device *device = &plan->devices[i];
-        double y = layout->team[i] >= 0 ? weight->share[i] : 0;
-        double link = problem->devices[i].link_rate;
-
-        device->cpu = lines[LAYOUT_CPU].x * plan->rate + lines[LAYOUT_CPU].y * y;
-        device->busy = device->cpu / problem->devices[i].cores;
-        device->up = fmax(0, lines[LAYOUT_UP].x * plan->rate + lines[LAYOUT_UP].y * y);
-        device->down = fmax(0, lines[LAYOUT_DOWN].x * plan->rate + lines[LAYOUT_DOWN].y * y);
-        device->up_busy = link > 0 ? device->up / link : 0;
-        device->down_busy = link > 0 ? device->down / link : 0;
-    }
-    for (size_t i = 0; i < plan->n_groups; i++) {
-        for (size_t j = 0; j < plan->groups[i].n_replicas; j++) {
-            const struct plan_replica *replica = &plan->groups[i].replicas[j];
-
-            plan->devices[replica->device].memory +=
-                plan->groups[i].memory * replica->instances;
-        }
-    }
-}
-
-static void note(struct plan *plan, char *text)
-{
-    plan->notes = memory_grow(plan->notes, plan->n_notes, sizeof(*plan->notes));
-    plan->notes[plan->n_notes++] = text;
-}
-
-static void plan_notes(struct plan *plan)
-{
-    const struct planner_problem *problem = plan->problem;
-
-    if (problem->qos_rate > 0 && plan->rate < problem->qos_rate * (1 - 1e-6)) {
-        plan->unmet = true;
-        note(plan,
-             memory_format("the wished-for rate of %.3g/s is not reached: %.3g/s, %.0f %% "
-                           "less",
-                           problem->qos_rate, plan->rate,
-                           100 * (1 - plan->rate / problem->qos_rate)));
-    }
-    if (problem->qos_latency > 0 && plan->latency > problem->qos_latency * (1 + 1e-6)) {
-        plan->unmet = true;
-        note(plan,
-             memory_format("the wished-for latency of %.3g s is not kept: %.3g s, %.0f %% "
-                           "more",
-                           problem->qos_latency, plan->latency,
-                           100 * (plan->latency / problem->qos_latency - 1)));
-    }
-    if (problem->demand > 0 && plan->rate >= problem->demand * (1 - 1e-6)) {
-        note(plan, memory_format("the sources give no more than %.3g/s", problem->demand));
-    }
-    if (problem->n_estimated > 0) {
-        note(plan, memory_format("%zu times are estimates, for want of a profile",
-                                 problem->n_estimated));
-    }
-}
-
-static struct plan *plan_make(struct search *search, const struct layout *layout, bool exact)
-{
-    const struct planner_problem *problem = search->problem;
-    struct layout_weight *weight = &search->weight;
-    struct plan *plan = memory_new(1, sizeof(*plan));
-
-    plan->problem = problem;
-    weight->n_devices = search->n_devices;
-    layout_weigh(weight, layout);
-    plan->rate = layout_rate(weight, layout, 0);
-    if (problem->objective != GRAPH_THROUGHPUT && problem->qos_rate > 0) {
-        plan->rate = fmin(plan->rate, problem->qos_rate);
-    }
-    layout_share(weight, layout, plan->rate);
-    plan->latency = layout_latency(weight, layout);
-    plan->traffic = layout_traffic(weight, layout, plan->rate);
-    plan_groups(plan, weight, layout);
-    plan_loads(plan, weight, layout);
-    plan->exact = exact;
-    plan->bound = search_bound(problem, problem->n_devices);
-    if (exact && problem->objective == GRAPH_THROUGHPUT && search->merit > 0) {
-        plan->bound = fmin(plan->bound, search->merit * (1 + 1e-6));
-    }
-    plan->bound = fmax(plan->bound, plan->rate);
-    plan->gap = plan->rate > 0 ? plan->bound / plan->rate - 1 : INFINITY;
-    plan_notes(plan);
-    return plan;
 }
 
 /* Why there is no plan: the first atom that no device may or can hold, or all of it. */
@@ -348,34 +266,10 @@ int planner_solve(const struct planner_problem *problem, struct plan **ret_plan,
     }
     single = cuts_single_rate(search);
 
-    struct plan *plan = plan_make(search, &plain, exact);
+    struct plan *plan = search_plan(search, &plain, exact);
 
     plan->single_rate = single;
     cuts_consider(search, plan);
     *ret_plan = plan;
     return 0;
-}
-
-void plan_destroy(struct plan *plan)
-{
-    if (plan == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < plan->n_groups; i++) {
-        free(plan->groups[i].replicas);
-    }
-    for (size_t i = 0; i < plan->n_notes; i++) {
-        free(plan->notes[i]);
-    }
-    free(plan->groups);
-    free(plan->devices);
-    free(plan->cuts);
-    free(plan->notes);
-    free(plan);
-}
-
-void plan_destroyp(struct plan **plan)
-{
-    plan_destroy(*plan);
-    *plan = NULL;
 }
