@@ -50,6 +50,10 @@ static void start_library(void)
     const OrtApi *api = OrtGetApiBase()->GetApi(ORT_API_VERSION);
     struct error err;
 
+    /* From 1.30 on it tells its makers of each session, identifies the machine for that, and
+     * leaves files in the user's home, unless this is set when it starts. Of a program's few
+     * variables nobody else writes this one. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    setenv("ORT_DISABLE_TELEMETRY", "1", 1);
     onnxruntime.api = api;
     if (api == NULL ||
         onnxruntime_check(onnxruntime.api->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "brume",

@@ -1,10 +1,12 @@
 /* The commands that need no running application, as typed: what they say, where, and with which
  * exit code. The network is made by one of them. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "fixture/scenario.h"
@@ -292,6 +294,26 @@ static void every_cut_of_a_network_is_checked_or_those_asked_for(void **state)
     assert_string_equal(err, "");
 }
 
+/* Some builds of an engine keep accounts of their own there, to be sent to their makers. */
+static void engines_leave_nothing_in_the_users_home(void **state)
+{
+    cleanup(memory_free) char *home = file_absolute("home");
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+    struct error trouble;
+
+    (void)state;
+    need_engine("onnxruntime", "onnxruntime");
+    make_network();
+    assert_int_equal(file_make_folder(home, &trouble), 0);
+    setenv("HOME", home, 1);    /* NOLINT(concurrency-mt-unsafe) */
+    unsetenv("XDG_CACHE_HOME"); /* NOLINT(concurrency-mt-unsafe) */
+    SCENARIO_RUN(EX_OK, &out, &err, "model", "check", NETWORK, "--cuts", "3");
+    if (rmdir(home) < 0) {
+        fail_msg("%s is not empty: %s", home, strerrordesc_np(errno));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_network_is_imported_inspected_and_cut),
         cmocka_unit_test(the_parts_of_a_network_are_models_themselves),
         cmocka_unit_test(every_cut_of_a_network_is_checked_or_those_asked_for),
+        cmocka_unit_test(engines_leave_nothing_in_the_users_home),
     };
 
     return cmocka_run_group_tests_name("commands", tests, scenario_make, scenario_remove);
