@@ -41,7 +41,7 @@ static int check_operator(void *owner, const struct graph *graph, size_t index,
     cleanup(memory_free) struct operator_param *params =
         memory_new(step->n_params, sizeof(*params));
     cleanup(memory_free) struct operator_shapes *inputs =
-        memory_new(step->n_inputs, sizeof(*inputs));
+        memory_new(operator_n_inputs(step->type), sizeof(*inputs));
     struct operator_setup setup = {
         .type = step->type, .name = step->name, .n_params = step->n_params, .params = params};
 

@@ -12,8 +12,10 @@
 static const char *kind_name(enum brume_kind kind)
 {
     static const char *const names[] = {
-        [BRUME_ANY] = "anything",    [BRUME_BYTES] = "bytes", [BRUME_PICTURE] = "a picture",
-        [BRUME_TENSORS] = "tensors", [BRUME_BOXES] = "boxes", [BRUME_VALUE] = "a value"};
+        [BRUME_ANY] = "anything",      [BRUME_BYTES] = "bytes",
+        [BRUME_PICTURE] = "a picture", [BRUME_TENSORS] = "tensors",
+        [BRUME_BOXES] = "boxes",       [BRUME_VALUE] = "a value",
+        [BRUME_READINGS] = "readings", [BRUME_MESSAGES] = "messages"};
 
     return (size_t)kind < sizeof(names) / sizeof(*names) ? names[kind] : "something unknown";
 }
@@ -47,14 +49,43 @@ static int find_operator(const struct manifest_reader *reader, const struct yaml
                      nearest == NULL ? "" : "'?)");
 }
 
+/* The text of the parameter that names output ports: "CO,NOx"; "" when none does. */
+static const char *port_list(const struct graph_operator *from)
+{
+    const char *key = from->type->port_names;
+
+    for (size_t i = 0; key != NULL && i < from->n_params; i++) {
+        if (strcmp(from->params[i].name, key) == 0) {
+            return from->params[i].value;
+        }
+    }
+    return "";
+}
+
+/* What the output ports are called; `list` holds those that a parameter names. */
+static size_t output_names(const struct graph_operator *from, char *list, const char **names)
+{
+    size_t n = count_ports(from->type->outputs), i = 0;
+
+    for (char *name; i < n && (name = strsep(&list, ",")) != NULL; i++) {
+        name += strspn(name, " ");
+        name[strcspn(name, " ")] = '\0';
+        names[i] = name;
+    }
+    for (; i < n; i++) {
+        names[i] = from->type->outputs[i].name;
+    }
+    return n;
+}
+
 static int find_port(const struct graph_operator *from, const struct yaml_node *node,
                      const char *name, unsigned *ret_port, struct error *err)
 {
+    cleanup(memory_free) char *list = memory_text(port_list(from));
     const char *names[DEPLOYMENT_PORTS_MAX];
-    size_t n = count_ports(from->type->outputs);
+    size_t n = output_names(from, *list != '\0' ? list : NULL, names);
 
     for (size_t i = 0; i < n; i++) {
-        names[i] = from->type->outputs[i].name;
         if (strcmp(names[i], name) == 0) {
             *ret_port = (unsigned)i;
             return 0;
@@ -131,8 +162,9 @@ static int check_count(const struct manifest_reader *reader, size_t index, struc
     const struct yaml_node *in = yaml_get(node, "in");
     const struct graph_operator *step = &reader->graph->operators[index];
     size_t n = in == NULL ? 0 : in->n, wanted = count_ports(step->type->inputs);
+    bool merges = (step->type->flags & BRUME_MERGES) != 0;
 
-    if (n == wanted) {
+    if (n == wanted || (merges && n > 0 && n < wanted)) {
         return 0;
     }
     if (wanted == 0) {
@@ -140,8 +172,8 @@ static int check_count(const struct manifest_reader *reader, size_t index, struc
     }
     cleanup(memory_free) char *names = port_names(step->type->inputs, wanted);
     return yaml_fail(in == NULL ? node : in, err, -EINVAL,
-                     "'%s' has %zu input%s %s, but 'in' names %zu", step->name, wanted,
-                     wanted == 1 ? "" : "s", names, n);
+                     "'%s' has %s%zu input%s %s, but 'in' names %zu", step->name,
+                     merges ? "1 to " : "", wanted, wanted == 1 ? "" : "s", names, n);
 }
 
 int manifest_read_edges(struct manifest_reader *reader, size_t index, struct error *err)

@@ -60,6 +60,7 @@ int instance_init(struct brume_call *call, const struct operator_setup *setup,
     *call = (struct brume_call){
         .type = setup->type,
         .name = memory_text(setup->name),
+        .folder = memory_text(setup->folder),
         .n_params = setup->n_params,
         .params = memory_new(setup->n_params + 1, sizeof(*call->params)),
         .n_inputs = operator_n_inputs(setup->type),
@@ -106,6 +107,8 @@ void instance_finish(struct brume_call *call)
     free(call->inputs);
     free(call->outputs);
     free(call->name);
+    free(call->folder);
+    free(call->saved.data);
     *call = (struct brume_call){0};
 }
 
@@ -186,18 +189,23 @@ static void show_input(struct instance_port *port, const struct frame *frame)
 static bool begin(struct brume_call *call, uint64_t sequence, struct frame *const *inputs)
 {
     struct brume_view view = {0};
-    bool work = true;
+    bool merges = (call->type->flags & BRUME_MERGES) != 0;
+    bool work = !merges;
 
     call->sequence = sequence;
     call->captured_ns = call->n_inputs == 0 ? clock_wall_ns() : UINT64_MAX;
     call->wait_ms = 0;
+    call->wait_for = -1;
     call->failure.code = 0;
     for (unsigned i = 0; i < call->n_inputs; i++) {
+        if (inputs[i] == NULL) { /* one that the manifest left out */
+            continue;
+        }
         show_input(&call->inputs[i], inputs[i]);
         if (inputs[i]->captured_ns < call->captured_ns) {
             call->captured_ns = inputs[i]->captured_ns;
         }
-        work = work && inputs[i]->n_tensors > 0;
+        work = merges ? work || inputs[i]->n_tensors > 0 : work && inputs[i]->n_tensors > 0;
     }
     if (call->n_inputs > 0) {
         view = call->inputs[0].view;
@@ -248,11 +256,51 @@ int operator_process(struct operator_instance *instance, uint64_t sequence,
     }
     clear_ports(call->n_inputs, call->inputs);
     ret_result->wait_ms = call->wait_ms;
+    ret_result->wait_for = call->wait_for;
     ret_result->n_said = call->n_said;
     ret_result->said = STEAL(call->said);
     call->n_said = 0;
     ret_result->cpu_ns = clock_thread_ns() - begun_ns;
     return ret;
+}
+
+void operator_set_done(struct operator_instance *instance, uint64_t done)
+{
+    instance->call.done = done;
+}
+
+int operator_save(struct operator_instance *instance, struct operator_saved *ret_saved,
+                  struct error *err)
+{
+    struct brume_call *call = &instance->call;
+    int ret = 0;
+
+    call->failure.code = 0;
+    if (call->type->save != NULL) {
+        ret = call->type->save(call, instance->state);
+    }
+    if (ret == 0) {
+        *ret_saved = call->saved;
+    } else {
+        free(call->saved.data);
+    }
+    call->saved = (struct operator_saved){0};
+    return ret == 0 ? 0 : failed(call, ret < 0 ? ret : -EPROTO, err);
+}
+
+int operator_restore(struct operator_instance *instance, const void *data, size_t size,
+                     struct error *err)
+{
+    struct brume_call *call = &instance->call;
+    int ret = 0;
+
+    call->failure.code = 0;
+    call->saved = (struct operator_saved){.size = size, .data = (char *)(uintptr_t)data};
+    if (call->type->restore != NULL) {
+        ret = call->type->restore(call, instance->state);
+    }
+    call->saved = (struct operator_saved){0};
+    return ret == 0 ? 0 : failed(call, ret < 0 ? ret : -EPROTO, err);
 }
 
 void operator_result_finish(struct operator_result *result)

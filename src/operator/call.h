@@ -30,6 +30,12 @@ struct operator_param {
     const char *name, *value;
 };
 
+/* What an operator's save() wrote. */
+struct operator_saved {
+    size_t size;
+    char *data; /* malloc'ed */
+};
+
 /* An operator as the manifest or the plan names it. */
 struct operator_setup {
     const struct brume_operator *type;
@@ -37,6 +43,7 @@ struct operator_setup {
     size_t n_params;
     const struct operator_param *params; /* what is left out has the table's fallback; keys that
                                             the table does not have come from the planner */
+    const char *folder;                  /* of its own, or NULL */
 };
 
 /* What flows through a port, as far as known: n is 0 when nothing is; so are dimensions. */
@@ -49,7 +56,8 @@ struct operator_shapes {
 struct operator_result {
     unsigned n_outputs; /* output ports; 0 after OPERATOR_END and OPERATOR_LATER */
     struct frame *outputs[OPERATOR_PORTS_MAX];
-    uint64_t wait_ms; /* after OPERATOR_LATER */
+    uint64_t wait_ms; /* after OPERATOR_LATER; */
+    int wait_for;     /* or until this descriptor can be read; -1: none */
     uint64_t cpu_ns;  /* of the calling thread */
     size_t n_said;
     char **said; /* lines for the terminal of whoever runs the application */
@@ -65,13 +73,23 @@ int operator_open(const struct operator_setup *setup, struct operator_instance *
 void operator_close(struct operator_instance *instance); /* accepts NULL */
 void operator_closep(struct operator_instance **instance);
 
-/* Processes one frame. `inputs` has one frame per input port, borrowed; a source has none.
+/* Processes one frame. `inputs` has one frame per input port, borrowed, NULL for one that was
+ * left out; a source has none.
  * 0; OPERATOR_END or OPERATOR_LATER from a source; or a negative error with a sentence: then
  * the frame is lost to this operator and the outputs are empty frames, to be sent on. */
 int operator_process(struct operator_instance *instance, uint64_t sequence,
                      struct frame *const *inputs, struct operator_result *ret_result,
                      struct error *err);
+/* Tells a source that all below this number is done; counts from the next process() on. */
+void operator_set_done(struct operator_instance *instance, uint64_t done);
 void operator_result_finish(struct operator_result *result);
+
+/* What a stateful operator remembers, and back; between calls of operator_process(). One that
+ * has no save() has nothing to remember. */
+int operator_save(struct operator_instance *instance, struct operator_saved *ret_saved,
+                  struct error *err);
+int operator_restore(struct operator_instance *instance, const void *data, size_t size,
+                     struct error *err);
 
 /* Asks what the outputs will look like: `inputs` has an entry per input port, `ret_outputs`
  * gets one per output port. An error means that this operator cannot work on such inputs.

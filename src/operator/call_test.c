@@ -79,7 +79,8 @@ static const struct operator_param needed = {"needed", "yes"};
 static struct operator_instance *open_scale(const char *key, const char *value)
 {
     struct operator_param params[] = {needed, {key, value}};
-    struct operator_setup setup = {&scale, "double", key != NULL ? 2 : 1, params};
+    struct operator_setup setup = {
+        .type = &scale, .name = "double", .n_params = key != NULL ? 2 : 1, .params = params};
     struct operator_instance *instance = NULL;
     struct error err = {0};
 
@@ -172,7 +173,8 @@ static void a_failure_costs_that_frame_only(void **state)
 
 static void expect_refusal(const struct operator_param *params, size_t n, const char *text)
 {
-    struct operator_setup setup = {&scale, "double", n, params};
+    struct operator_setup setup = {
+        .type = &scale, .name = "double", .n_params = n, .params = params};
     struct operator_instance *instance = NULL;
     struct error err = {0};
 
@@ -198,7 +200,8 @@ static void parameters_are_checked_against_the_table(void **state)
 
 static void shapes_are_inferred_without_opening(void **state)
 {
-    struct operator_setup setup = {&scale, "double", 1, &needed};
+    struct operator_setup setup = {
+        .type = &scale, .name = "double", .n_params = 1, .params = &needed};
     struct operator_shapes in = {.n = 1,
                                  .shapes = {{.type = TENSOR_F32, .rank = 2, .dims = {0, 3}}}};
     struct operator_shapes out[2] = {{0}, {0}};

@@ -31,6 +31,10 @@ struct brume_call {
     bool inferring; /* outputs are shapes only */
     uint64_t sequence, captured_ns;
     uint64_t wait_ms;
+    int wait_for; /* a descriptor; -1: none */
+    uint64_t done;
+    char *folder;                /* or NULL */
+    struct operator_saved saved; /* what save() writes or restore() reads */
     size_t n_said;
     char **said;
     struct error failure; /* of brume_fail(); code 0: none */

@@ -9,8 +9,9 @@
 #include "operator/registry.h"
 
 static const char *const kinds[] = {
-    [BRUME_ANY] = "anything",    [BRUME_BYTES] = "bytes", [BRUME_PICTURE] = "picture",
-    [BRUME_TENSORS] = "tensors", [BRUME_BOXES] = "boxes", [BRUME_VALUE] = "values",
+    [BRUME_ANY] = "anything",      [BRUME_BYTES] = "bytes",       [BRUME_PICTURE] = "picture",
+    [BRUME_TENSORS] = "tensors",   [BRUME_BOXES] = "boxes",       [BRUME_VALUE] = "values",
+    [BRUME_READINGS] = "readings", [BRUME_MESSAGES] = "messages",
 };
 
 const char *operator_kind_name(enum brume_kind kind)
@@ -75,6 +76,9 @@ void operator_reference_one(FILE *file, const struct brume_operator *type)
     write_ports(file, "out", type->outputs);
     if ((type->flags & BRUME_STATEFUL) != 0) {
         fprintf(file, "- It must see every frame in order, and is never replicated.\n");
+    }
+    if ((type->flags & BRUME_MERGES) != 0) {
+        fprintf(file, "- Of its inputs all but the first may be left out.\n");
     }
     write_params(file, type->params);
 }

@@ -259,3 +259,40 @@ void brume_wait(struct brume_call *call, uint64_t ms)
 {
     call->wait_ms = ms;
 }
+
+void brume_wait_for(struct brume_call *call, int descriptor)
+{
+    call->wait_for = descriptor;
+}
+
+void brume_save(struct brume_call *call, const void *data, size_t size)
+{
+    struct operator_saved *saved = &call->saved;
+    char *grown = size > 0 ? realloc(saved->data, saved->size + size) : saved->data;
+
+    if (size == 0) {
+        return;
+    }
+    if (grown == NULL) {
+        abort();
+    }
+    memcpy(grown + saved->size, data, size);
+    saved->data = grown;
+    saved->size += size;
+}
+
+const void *brume_saved(struct brume_call *call, size_t *ret_size)
+{
+    *ret_size = call->saved.size;
+    return call->saved.data;
+}
+
+uint64_t brume_done(struct brume_call *call)
+{
+    return call->done;
+}
+
+const char *brume_folder(struct brume_call *call)
+{
+    return call->folder;
+}

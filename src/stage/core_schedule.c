@@ -131,18 +131,33 @@ static void turn_over(struct core *core, unsigned operator_id, uint64_t sequence
     outbound_made(core, slot, operator_id, frames);
 }
 
+/* The frame for whose want of tensors there is nothing to do; NULL: there is something. */
+static const struct frame *nothing_to_do(const struct core *core, unsigned operator_id,
+                                         const struct slot *slot)
+{
+    const struct core_operator *config = &core->operators[operator_id].config;
+    const struct frame *empty = NULL;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < config->n_inputs; i++) {
+        const struct frame *frame = *input_place(core, slot, &config->inputs[i]);
+
+        if (frame->n_tensors == 0) {
+            empty = empty == NULL ? frame : empty;
+            n++;
+        }
+    }
+    return config->merges && n < config->n_inputs ? NULL : empty;
+}
+
 /* An input without tensors makes outputs without tensors, and nobody is asked; but a sink is
  * told of every number, for it keeps count. */
 static bool pass_empty(struct core *core, unsigned operator_id, struct slot *slot)
 {
     const struct core_operator *config = &core->operators[operator_id].config;
     struct frame *frames[CORE_OUTPUTS_MAX];
-    const struct frame *empty = NULL;
+    const struct frame *empty = nothing_to_do(core, operator_id, slot);
 
-    for (unsigned i = 0; i < config->n_inputs && empty == NULL; i++) {
-        const struct frame *frame = *input_place(core, slot, &config->inputs[i]);
-        empty = frame->n_tensors == 0 ? frame : NULL;
-    }
     if (empty == NULL || config->sink) {
         return false;
     }

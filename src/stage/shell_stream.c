@@ -192,6 +192,20 @@ static unsigned count_outputs(void *owner, const char *use)
     return runner_type(&wanted, &type, &err) == 0 ? operator_n_outputs(type) : 0;
 }
 
+/* What the operators' own tables say of how they are run. */
+static int take_flags(struct stage_config *config, struct error *err)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < config->core.n_operators && r == 0; i++) {
+        const struct brume_operator *type;
+
+        r = runner_type(config->operators[i], &type, err);
+        config->core.operators[i].merges = r == 0 && (type->flags & BRUME_MERGES) != 0;
+    }
+    return r;
+}
+
 /* As many threads as the stage has workers; libuv reads this when the first work is queued. */
 static void set_workers(unsigned workers)
 {
@@ -226,6 +240,9 @@ int stream_configure(struct shell *shell, const json_t *message, struct error *e
     }
     r = stage_config_create(shell->deployment, shell->name, count_outputs, NULL, &shell->config,
                             err);
+    if (r == 0) {
+        r = take_flags(shell->config, err);
+    }
     if (r < 0) {
         return r;
     }
