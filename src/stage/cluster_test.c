@@ -8,7 +8,7 @@
 #include "base/test.h"
 #include "fixture/cluster.h"
 
-enum { SEEDS = 12000, SHAPES = 6 };
+enum { SEEDS = 18000, SHAPES = 9 };
 
 /* "name:use:group:input,input.port" per operator, in topological order. */
 static const char *const shapes[SHAPES][9] = {
@@ -23,9 +23,14 @@ static const char *const shapes[SHAPES][9] = {
      "two:sink:d:net.1", "three:sink:d:net"},
     {"camera:source:a", "split:o2:b:camera", "x:o1:c:split", "y:o1:d:split.1,x",
      "z:o1:c:x,split.1", "end:o1:e:y,z", "out:sink:e:end", "raw:sink:e:camera"},
+    {"sensor:source:a", "mean:s1:b:sensor", "out:sink:c:mean"},
+    {"sensor:source:a", "mean:s1:a:sensor", "alarm:s1:a:mean", "both:o1:a:alarm,mean",
+     "net:o1:b:both", "out:sink:c:net", "log:sink:a:mean"},
+    {"sensor:source:a", "parse:o1:b:sensor", "mean:s2:c:parse", "alarm:s1:d:mean.1",
+     "out:sink:d:alarm", "raw:sink:c:parse", "pair:s1:e:mean,alarm", "end:sink:e:pair"},
 };
 /* Groups that may be replicated: one upstream group, no sources, no sinks. */
-static const char *const replicable[SHAPES] = {"b", "b", "bc", "d", "b", "b"};
+static const char *const replicable[SHAPES] = {"b", "b", "bc", "d", "b", "b", "", "b", "b"};
 
 static uint64_t next(uint64_t *random)
 {

@@ -44,6 +44,36 @@ static void count_readers(struct core *core)
     }
 }
 
+/* What reads the output of an operator that begins at a number begins no earlier: all
+ * downstream of a checkpoint was done when it was made. */
+static uint64_t first_number(const struct core *core, const struct core_operator *config)
+{
+    uint64_t first = config->sink || config->stateful ? config->mark : 0;
+
+    for (unsigned i = 0; i < config->n_inputs; i++) {
+        const struct core_input *input = &config->inputs[i];
+        uint64_t next = input->local ? core->operators[input->source].next : 0;
+
+        first = next > first ? next : first;
+    }
+    return first;
+}
+
+static void operators_create(struct core *core, const struct core_config *config)
+{
+    core->operators = memory_new(config->n_operators, sizeof(*core->operators));
+    for (unsigned i = 0; i < config->n_operators; i++) {
+        struct operator_state *state = &core->operators[i];
+
+        assert(!config->operators[i].stateful || config->ordered);
+        state->config = config->operators[i];
+        state->next = first_number(core, &config->operators[i]);
+        state->end = config->operators[i].source ? config->frames : CORE_ALL;
+        state->kept = config->operators[i].mark;
+        state->snapshot = CORE_ALL;
+    }
+}
+
 struct core *core_create(const struct core_config *config)
 {
     struct core *core = memory_new(1, sizeof(*core));
@@ -57,12 +87,7 @@ struct core *core_create(const struct core_config *config)
         copy_of(config->in_link_group, config->n_in_links, sizeof(unsigned));
     core->config.out_link_group =
         copy_of(config->out_link_group, config->n_out_links, sizeof(unsigned));
-    core->operators = memory_new(config->n_operators, sizeof(*core->operators));
-    for (unsigned i = 0; i < config->n_operators; i++) {
-        core->operators[i].config = config->operators[i];
-        core->operators[i].next = config->operators[i].sink ? config->operators[i].mark : 0;
-        core->operators[i].end = config->operators[i].source ? config->frames : CORE_ALL;
-    }
+    operators_create(core, config);
     core->in_links = memory_new(config->n_in_links, sizeof(*core->in_links));
     core->out_links = memory_new(config->n_out_links, sizeof(*core->out_links));
     for (unsigned i = 0; i < config->n_out_links; i++) {
@@ -219,6 +244,15 @@ static int step(struct core *core, const struct core_event *event, struct error 
     case CORE_SOURCE_LATER:
         schedule_source_later(core, event);
         return 0;
+    case CORE_SOURCE_WOKEN:
+        core->operators[event->operator_id].not_before = 0;
+        return 0;
+    case CORE_SAVED:
+        checkpoint_saved(core, event->operator_id);
+        return 0;
+    case CORE_KEPT:
+        checkpoint_kept(core, event->operator_id);
+        return 0;
     case CORE_DRAIN:
         core->draining = true;
         return 0;
@@ -239,11 +273,13 @@ int core_step(struct core *core, const struct core_event *event, struct error *e
         return r;
     }
     mark_update_ends(core);
+    checkpoint_run(core);
     schedule_run(core);
     mark_update_ends(core);
     mark_update(core);
     outbound_send(core);
     schedule_run(core);
+    checkpoint_run(core);
     outbound_send_ends(core);
     mark_tell(core);
     schedule_wake(core);

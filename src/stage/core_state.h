@@ -6,6 +6,7 @@
  *   core_inbound.c   in-channels: order, repetition, credit to give
  *   core_outbound.c  out-channels: dispatch to replicas, what to send again
  *   core_mark.c      marks and ends: how far everything is done
+ *   core_checkpoint.c  when stateful operators are saved
  */
 #ifndef STAGE_CORE_STATE_H
 #define STAGE_CORE_STATE_H
@@ -45,6 +46,10 @@ struct operator_state {
     uint64_t next;       /* ordered: the number whose turn is next */
     uint64_t end;        /* numbers from here on will never be */
     uint64_t not_before; /* of a source that said later */
+    /* Of a stateful operator: its memory after all frames below so many is on disk, or in
+     * memory (CORE_ALL: there is no such snapshot). */
+    uint64_t kept, snapshot;
+    bool saving, keeping;
 };
 
 struct in_link {
@@ -125,6 +130,10 @@ unsigned outbound_backlog(const struct core *core, unsigned operator_id, uint64_
 void outbound_send(struct core *core);
 void outbound_send_ends(struct core *core);
 bool outbound_all_groups_reached(const struct core *core);
+
+void checkpoint_run(struct core *core);
+void checkpoint_saved(struct core *core, unsigned operator_id);
+void checkpoint_kept(struct core *core, unsigned operator_id);
 
 void mark_raise(struct core *core, uint64_t done); /* the stage's, at the least to `done` */
 void mark_update(struct core *core);               /* from what its outputs say */

@@ -1,0 +1,83 @@
+/* When stateful operators are saved: see core.h. */
+#include "stage/core_state.h"
+
+enum { SHARE = 4 }; /* of the window: so many frames are worth a snapshot while others wait */
+
+/* How far all is done that may read of the operator: sinks, other stages, and the stateful
+ * operators behind it. */
+static uint64_t done_behind(const struct core *core, unsigned operator_id)
+{
+    uint64_t least = CORE_ALL;
+
+    for (unsigned i = operator_id + 1; i < core->config.n_operators; i++) {
+        const struct operator_state *state = &core->operators[i];
+
+        if (state->config.sink && state->next < state->end && state->next < least) {
+            least = state->next;
+        }
+        if (state->config.stateful && state->kept < state->end && state->kept < least) {
+            least = state->kept;
+        }
+    }
+    for (unsigned i = 0; i < core->config.n_groups; i++) {
+        least = core->group_mark[i] < least ? core->group_mark[i] : least;
+    }
+    return least;
+}
+
+/* Whether there is something to save, and enough of it, or time. */
+static bool due(const struct core *core, unsigned operator_id)
+{
+    const struct operator_state *state = &core->operators[operator_id];
+
+    if (state->busy || state->next <= state->kept) {
+        return false;
+    }
+    return state->next - state->kept > core->config.window / SHARE ||
+           !schedule_complete(core, operator_id, slot_find(core, state->next));
+}
+
+static void emit(struct core *core, enum core_effect_kind kind, unsigned operator_id)
+{
+    struct core_effect *effect = core_emit(core, kind);
+
+    effect->operator_id = operator_id;
+    effect->sequence = core->operators[operator_id].snapshot;
+}
+
+void checkpoint_run(struct core *core)
+{
+    for (unsigned i = core->config.n_operators; i-- > 0;) {
+        struct operator_state *state = &core->operators[i];
+
+        if (!state->config.stateful || state->saving || state->keeping) {
+            continue;
+        }
+        if (state->snapshot != CORE_ALL && done_behind(core, i) >= state->snapshot) {
+            state->keeping = true;
+            emit(core, CORE_KEEP, i);
+        } else if (state->snapshot == CORE_ALL && due(core, i)) {
+            state->snapshot = state->next;
+            state->saving = state->busy = true;
+            core->running++;
+            emit(core, CORE_SAVE, i);
+        }
+    }
+}
+
+void checkpoint_saved(struct core *core, unsigned operator_id)
+{
+    struct operator_state *state = &core->operators[operator_id];
+
+    state->saving = state->busy = false;
+    core->running--;
+}
+
+void checkpoint_kept(struct core *core, unsigned operator_id)
+{
+    struct operator_state *state = &core->operators[operator_id];
+
+    state->kept = state->snapshot;
+    state->snapshot = CORE_ALL;
+    state->keeping = false;
+}
