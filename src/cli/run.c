@@ -10,11 +10,13 @@
 #include "cli/render.h"
 #include "cli/request.h"
 
-enum { OPTION_DURATION = 512, OPTION_FRAMES, OPTION_EXPLAIN };
+enum { OPTION_DURATION = 512, OPTION_FRAMES, OPTION_STATE, OPTION_EXPLAIN };
 
 static const struct argp_option options[] = {
     {"duration", OPTION_DURATION, "TIME", 0, "Stop after that long, as 30s", 0},
     {"frames", OPTION_FRAMES, "N", 0, "Stop after N frames", 0},
+    {"state", OPTION_STATE, "FOLDER", 0,
+     "Remember there how far it got, and go on from there next time", 0},
     {"explain", OPTION_EXPLAIN, NULL, 0, "Tell why the plan is as it is, with each cut", 0},
     {0},
 };
@@ -42,6 +44,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
             argp_error(state, "--frames takes a whole number from 1, not '%s'", argument);
         }
         json_object_set_new(request, "frames", json_integer((json_int_t)frames));
+        return 0;
+    case OPTION_STATE:
+        json_object_set_new(request, "state", json_string(argument));
         return 0;
     case OPTION_EXPLAIN:
         arguments->explain = true;

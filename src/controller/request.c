@@ -134,6 +134,7 @@ int request_read(const json_t *json, struct request **ret_request, struct error 
 
     if (r == 0) {
         request->application = memory_text(text(json, "application"));
+        request->state = memory_text(text(json, "state"));
         request->fabric = memory_text(text(json, "fabric") ? text(json, "fabric") : "local");
         r = read_devices(json, request, err);
     }
@@ -163,6 +164,7 @@ void request_destroy(struct request *request)
     testbed_destroy(request->testbed);
     free(request->application);
     free(request->fabric);
+    free(request->state);
     free(request->cuts);
     free(request->places);
     free(request);

@@ -27,6 +27,7 @@ struct request {
     bool explain;            /* tell of every cut, not only of the plan */
     double seconds;          /* drain after that long; 0: never */
     uint64_t frames;         /* accept that many; 0: no limit */
+    char *state;             /* the folder that remembers; NULL: none */
     int replicas;            /* as in struct planner_input */
     bool cut_pinned;
     size_t n_cuts;
@@ -37,8 +38,8 @@ struct request {
 
 /* {"command": "run", "application": "street.yaml", "testbed": "lab.yaml" or "devices": 3 with
  * "cpu", "memory", "link", "latency" as people write them, "duration": "30s", "frames": 100,
- * "explain": true, "replicas": "off" or N, "cut": [k, …], "places": {operator: device}}. The
- * command line has checked the forms; -EINVAL with a sentence otherwise. */
+ * "state": FOLDER, "explain": true, "replicas": "off" or N, "cut": [k, …], "places": {operator:
+ * device}}. The command line has checked the forms; -EINVAL with a sentence otherwise. */
 int request_read(const json_t *json, struct request **ret_request, struct error *err);
 void request_destroy(struct request *request); /* accepts NULL */
 

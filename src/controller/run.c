@@ -75,7 +75,13 @@ int run_start(struct session *session, struct error *err)
     uv_timer_init(session->loop, &run->progress);
     uv_timer_init(session->loop, &run->deadline);
     run->timer.data = run->progress.data = run->deadline.data = session;
-    (void)err;
+    if (session->request->state != NULL) {
+        int r = memory_folder_open(session->request->state, session->application->graph->name,
+                                   run->name, sizeof(run->name), &run->memory, err);
+        if (r < 0) {
+            return r;
+        }
+    }
     run_reconcile(session);
     return 0;
 }
@@ -111,6 +117,7 @@ void run_stop(struct session *session)
         free(run->actors[i].address);
     }
     tally_destroy(run->tally);
+    memory_folder_close(run->memory);
     reconcile_finish(&run->reconcile);
     free(run->actors);
     free(run->speakers);

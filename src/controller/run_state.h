@@ -2,6 +2,7 @@
 #ifndef CONTROLLER_RUN_STATE_H
 #define CONTROLLER_RUN_STATE_H
 
+#include "controller/memory_folder.h"
 #include "controller/session.h"
 
 /* What is known of a stage beyond the reconciler's state. */
@@ -23,6 +24,7 @@ struct run {
     struct actor *actors;
     struct speaker *speakers; /* by operator of the deployment */
     struct tally *tally;
+    struct memory_folder *memory; /* NULL: the run remembers no longer than it lasts */
     char data_token[CONTROL_TOKEN_SIZE], name[CONTROL_TOKEN_SIZE];
     uv_timer_t timer, progress, deadline;
     uint64_t began_ms; /* when every stage was ready; 0: not yet */

@@ -176,6 +176,15 @@ static void hear_group(struct core *core, const struct core_event *event)
     }
 }
 
+static void hear_mark(struct core *core, const struct core_event *event)
+{
+    if (event->out) {
+        hear_group(core, event);
+    } else {
+        mark_raise(core, event->done);
+    }
+}
+
 static void hear_end(struct core *core, const struct core_event *event)
 {
     uint64_t *end = &core->in_end[event->channel];
@@ -226,11 +235,7 @@ static int step(struct core *core, const struct core_event *event, struct error 
         core->out_links[event->link].credit[event->channel] += event->count;
         return 0;
     case CORE_DONE_CAME:
-        if (event->out) {
-            hear_group(core, event);
-        } else {
-            mark_raise(core, event->done);
-        }
+        hear_mark(core, event);
         return 0;
     case CORE_END_CAME:
         hear_end(core, event);
@@ -242,16 +247,12 @@ static int step(struct core *core, const struct core_event *event, struct error 
         schedule_source_ended(core, event);
         return 0;
     case CORE_SOURCE_LATER:
+    case CORE_SOURCE_WOKEN:
         schedule_source_later(core, event);
         return 0;
-    case CORE_SOURCE_WOKEN:
-        core->operators[event->operator_id].not_before = 0;
-        return 0;
     case CORE_SAVED:
-        checkpoint_saved(core, event->operator_id);
-        return 0;
     case CORE_KEPT:
-        checkpoint_kept(core, event->operator_id);
+        checkpoint_came(core, event);
         return 0;
     case CORE_DRAIN:
         core->draining = true;
@@ -294,4 +295,12 @@ uint64_t core_done(const struct core *core)
 void core_count(const struct core *core, struct core_counters *ret_counters)
 {
     *ret_counters = core->counters;
+    for (unsigned i = 0; i < core->config.n_operators; i++) {
+        const struct operator_state *state = &core->operators[i];
+        uint64_t taken = state->next < state->end ? state->next : state->end;
+
+        if (state->config.source && taken != CORE_ALL && taken > ret_counters->accepted) {
+            ret_counters->accepted = taken; /* in an earlier life */
+        }
+    }
 }

@@ -65,19 +65,16 @@ void checkpoint_run(struct core *core)
     }
 }
 
-void checkpoint_saved(struct core *core, unsigned operator_id)
+void checkpoint_came(struct core *core, const struct core_event *event)
 {
-    struct operator_state *state = &core->operators[operator_id];
+    struct operator_state *state = &core->operators[event->operator_id];
 
-    state->saving = state->busy = false;
-    core->running--;
-}
-
-void checkpoint_kept(struct core *core, unsigned operator_id)
-{
-    struct operator_state *state = &core->operators[operator_id];
-
-    state->kept = state->snapshot;
-    state->snapshot = CORE_ALL;
-    state->keeping = false;
+    if (event->kind == CORE_SAVED) {
+        state->saving = state->busy = false;
+        core->running--;
+    } else {
+        state->kept = state->snapshot;
+        state->snapshot = CORE_ALL;
+        state->keeping = false;
+    }
 }

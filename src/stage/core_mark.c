@@ -1,7 +1,7 @@
 /* Marks and ends. A mark is a number below which everything is done; the stage's is the least
  * of its outputs', where a sink's is the next number it will take (all, once its end is
- * reached) and a group's is the greatest that any of its replicas told. What a stateful operator
- * has on disk counts like an output. */
+ * reached) and a group's is the greatest that any of its replicas told. What a stateful
+ * operator has on disk counts like an output. */
 #include "stage/core_state.h"
 
 void mark_update_ends(struct core *core)

@@ -249,7 +249,9 @@ void schedule_source_ended(struct core *core, const struct core_event *event)
 
 void schedule_source_later(struct core *core, const struct core_event *event)
 {
-    source_gives_back(core, event);
+    if (event->kind == CORE_SOURCE_LATER) {
+        source_gives_back(core, event);
+    }
     core->operators[event->operator_id].not_before = event->when;
 }
 

@@ -106,6 +106,7 @@ void slot_reader_through(const struct core *core, struct slot *slot, unsigned op
 void schedule_run(struct core *core);
 void schedule_ran(struct core *core, const struct core_event *event);
 void schedule_source_ended(struct core *core, const struct core_event *event);
+/* It is asked again at `when`; or at once, for it was woken. */
 void schedule_source_later(struct core *core, const struct core_event *event);
 /* Asks for the clock when a source waits for it: there is one clock for all of them, and it may
  * come too early. */
@@ -132,8 +133,7 @@ void outbound_send_ends(struct core *core);
 bool outbound_all_groups_reached(const struct core *core);
 
 void checkpoint_run(struct core *core);
-void checkpoint_saved(struct core *core, unsigned operator_id);
-void checkpoint_kept(struct core *core, unsigned operator_id);
+void checkpoint_came(struct core *core, const struct core_event *event);
 
 void mark_raise(struct core *core, uint64_t done); /* the stage's, at the least to `done` */
 void mark_update(struct core *core);               /* from what its outputs say */

@@ -1,35 +1,21 @@
-#include "stage/runner.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "operator/registry.h"
-
-struct runner {
-    uv_loop_t *loop;
-    const struct runner_events *events; /* NULL: being destroyed */
-    void *owner;
-    struct runner_part part;
-    const struct brume_operator **types;
-    struct operator_instance **instances;
-    struct runner_counters *counters;
-    uv_work_t opening;
-    struct error open_error; /* code 0: none */
-    unsigned n_working;
-};
+#include "stage/runner_state.h"
 
 /* One turn of an operator, from the loop to a worker and back. */
 struct turn {
     uv_work_t work;
     struct runner *runner;
     unsigned operator_id, n_frames;
-    uint64_t sequence, began_ns, ended_ns;
+    uint64_t sequence, done, began_ns, ended_ns;
     struct frame *frames[CORE_INPUTS_MAX];
     struct operator_result result;
     struct error err;
@@ -47,6 +33,7 @@ int runner_type(const struct deployment_operator *wanted,
 static int open_one(struct runner *runner, size_t i, struct error *err)
 {
     const struct deployment_operator *wanted = runner->part.operators[i];
+    cleanup(memory_free) char *folder = NULL;
     struct operator_setup setup = {
         .type = runner->types[i], .name = wanted->name, .n_params = wanted->n_params};
     struct operator_param *params = memory_new(wanted->n_params + 1, sizeof(*params));
@@ -58,7 +45,12 @@ static int open_one(struct runner *runner, size_t i, struct error *err)
         params[setup.n_params++] = (struct operator_param){"run", runner->part.run};
     }
     setup.params = params;
-    int r = operator_open(&setup, &runner->instances[i], err);
+    int r = 0;
+    if (runner->part.state_folder != NULL && operator_n_inputs(setup.type) == 0) {
+        setup.folder = folder = memory_format("%s/%s", runner->part.state_folder, wanted->name);
+        r = file_make_folder(folder, err);
+    }
+    r = r < 0 ? r : operator_open(&setup, &runner->instances[i], err);
     free(params);
     return r;
 }
@@ -68,7 +60,9 @@ static void open_all(uv_work_t *work)
     struct runner *runner = work->data;
 
     for (size_t i = 0; i < runner->part.n_operators && runner->open_error.code == 0; i++) {
-        open_one(runner, i, &runner->open_error);
+        if (open_one(runner, i, &runner->open_error) == 0) {
+            runner_memory_restore(runner, i, &runner->open_error);
+        }
     }
 }
 
@@ -76,15 +70,16 @@ static void runner_free(struct runner *runner)
 {
     for (size_t i = 0; i < runner->part.n_operators; i++) {
         operator_close(runner->instances[i]);
+        runner_memory_finish(&runner->memories[i]);
     }
+    free(runner->memories);
     free(runner->types);
     free(runner->instances);
     free(runner->counters);
     free(runner);
 }
 
-/* Counts a piece of work off; the last one of a runner that is being destroyed frees it. */
-static bool work_over(struct runner *runner)
+bool runner_work_over(struct runner *runner)
 {
     runner->n_working--;
     if (runner->events == NULL && runner->n_working == 0) {
@@ -99,7 +94,7 @@ static void all_opened(uv_work_t *work, int status)
     struct runner *runner = work->data;
 
     (void)status;
-    if (!work_over(runner)) {
+    if (!runner_work_over(runner)) {
         runner->events->opened(runner->owner,
                                runner->open_error.code < 0 ? &runner->open_error : NULL);
     }
@@ -118,6 +113,7 @@ struct runner *runner_create(uv_loop_t *loop, const struct runner_part *part,
     runner->types = memory_new(n_operators, sizeof(*runner->types));
     runner->instances = memory_new(n_operators, sizeof(struct operator_instance *));
     runner->counters = memory_new(n_operators, sizeof(*runner->counters));
+    runner->memories = memory_new(n_operators, sizeof(*runner->memories));
     for (size_t i = 0; i < n_operators && runner->open_error.code == 0; i++) {
         runner_type(part->operators[i], &runner->types[i], &runner->open_error);
     }
@@ -132,6 +128,7 @@ static void turn_run(uv_work_t *work)
     struct turn *turn = work->data;
 
     turn->began_ns = clock_ns();
+    operator_set_done(turn->runner->instances[turn->operator_id], turn->done);
     turn->r = operator_process(turn->runner->instances[turn->operator_id], turn->sequence,
                                turn->frames, &turn->result, &turn->err);
     turn->ended_ns = clock_ns();
@@ -175,7 +172,7 @@ static void turn_ended(uv_work_t *work, int status)
     struct runner *runner = turn->runner;
 
     (void)status;
-    if (!work_over(runner)) {
+    if (!runner_work_over(runner)) {
         count_turn(runner, turn);
         runner->events->ran(runner->owner, turn->operator_id, turn->sequence, turn->r,
                             &turn->result);
@@ -187,20 +184,18 @@ static void turn_ended(uv_work_t *work, int status)
     free(turn);
 }
 
-void runner_run(struct runner *runner, unsigned operator_id, uint64_t sequence,
-                unsigned n_frames, struct frame *const *frames)
+void runner_run(struct runner *runner, const struct core_effect *effect, uint64_t done)
 {
     struct turn *turn = memory_new(1, sizeof(*turn));
 
-    assert(n_frames <= CORE_INPUTS_MAX);
+    assert(effect->n_frames <= CORE_INPUTS_MAX);
     turn->work.data = turn;
     turn->runner = runner;
-    turn->operator_id = operator_id;
-    turn->sequence = sequence;
-    turn->n_frames = n_frames;
-    for (unsigned i = 0; i < n_frames; i++) {
-        turn->frames[i] = frames[i];
-    }
+    turn->operator_id = effect->operator_id;
+    turn->sequence = effect->sequence;
+    turn->done = done;
+    turn->n_frames = effect->n_frames;
+    memcpy(turn->frames, effect->frames, effect->n_frames * sizeof(*turn->frames));
     runner->n_working++;
     uv_queue_work(runner->loop, &turn->work, turn_run, turn_ended);
 }

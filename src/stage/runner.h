@@ -30,6 +30,9 @@ struct runner_events {
      * operator_process(): an error was logged and counted, its outputs are empty frames. */
     void (*ran)(void *owner, unsigned operator_id, uint64_t sequence, int r,
                 struct operator_result *result);
+    /* What runner_save() and runner_keep() were asked for is done. */
+    void (*saved)(void *owner, unsigned operator_id, const struct error *err);
+    void (*kept)(void *owner, unsigned operator_id, const struct error *err);
 };
 
 /* What to run: borrowed, and alive as long as the runner. */
@@ -37,14 +40,19 @@ struct runner_part {
     size_t n_operators;
     const struct deployment_operator *const *operators;
     const char *run; /* names the run of the application; operators get it as a parameter */
+    const char *state_folder; /* what operators remember; NULL: nothing outlives the process */
 };
 
-/* Opens the operators, off the loop. */
+/* Opens the operators, off the loop; stateful ones take up what they remember. */
 struct runner *runner_create(uv_loop_t *loop, const struct runner_part *part,
                              const struct runner_events *events, void *owner);
-/* Takes the references in `frames`. */
-void runner_run(struct runner *runner, unsigned operator_id, uint64_t sequence,
-                unsigned n_frames, struct frame *const *frames);
+/* Carries out a CORE_RUN and takes its frames; sources hear that all below `done` is done. */
+void runner_run(struct runner *runner, const struct core_effect *effect, uint64_t done);
+/* Takes a snapshot of a stateful operator, which does not run meanwhile; puts it on disk. */
+void runner_save(struct runner *runner, unsigned operator_id, uint64_t sequence);
+void runner_keep(struct runner *runner, unsigned operator_id, uint64_t sequence);
+/* What a stateful operator remembers, once opened, is that after all frames below this. */
+uint64_t runner_mark(const struct runner *runner, unsigned operator_id);
 const struct runner_counters *runner_count(const struct runner *runner, unsigned operator_id);
 /* Closes the operators once nothing runs any more; no callbacks come after this. */
 void runner_destroy(struct runner *runner);

@@ -191,6 +191,7 @@ int shell_destroy(struct shell *shell)
     deployment_destroy(shell->deployment);
     json_decref(shell->addresses);
     free(shell->journals);
+    free(shell->watches);
     free(shell->state_folder);
     free(shell->data_token);
     free(shell->run);

@@ -1,5 +1,5 @@
 /* What the parts of the shell share: shell.c is its life, shell_stream.c the running stream,
- * report.c what it tells the controller. */
+ * shell_watch.c what sources wait for, report.c what it tells the controller. */
 #ifndef STAGE_SHELL_STATE_H
 #define STAGE_SHELL_STATE_H
 
@@ -16,6 +16,7 @@
 #include "stage/shell.h"
 
 struct measure;
+struct watch;
 
 struct shell {
     uv_loop_t *loop;
@@ -33,7 +34,8 @@ struct shell {
     char *run; /* names the run of the application, or NULL */
     struct runner *runner;
     struct journal **journals; /* by operator; NULL but for sinks */
-    struct core *core;         /* once the operators are open */
+    struct watch **watches; /* by operator: the descriptor that a source waits for, or NULL */
+    struct core *core;      /* once the operators are open */
     struct peers *peers;
     json_t *addresses; /* of peers, until `peers` is there */
     bool draining;
@@ -54,6 +56,13 @@ void stream_set_addresses(struct shell *shell, json_t *addresses);
 void stream_drain(struct shell *shell);
 void stream_stop(struct shell *shell);
 void stream_say_ready(struct shell *shell);
+
+/* Feeds the core of a shell (`owner`) and carries out what follows. */
+int stream_feed(void *owner, const struct core_event *event, struct error *err);
+
+/* Wakes a source when the descriptor can be read; -1: none. One for each at a time. */
+void watch_start(struct shell *shell, unsigned operator_id, int descriptor);
+void watch_stop(struct shell *shell, unsigned operator_id);
 
 json_t *report_make(const struct shell *shell);
 

@@ -23,9 +23,15 @@ static void apply_effects(struct shell *shell)
     while (shell->core != NULL && core_next(shell->core, &effect)) {
         switch (effect.kind) {
         case CORE_RUN:
-            runner_run(shell->runner, effect.operator_id, effect.sequence, effect.n_frames,
-                       effect.frames);
+            watch_stop(shell, effect.operator_id);
+            runner_run(shell->runner, &effect, core_done(shell->core));
             effect.n_frames = 0;
+            break;
+        case CORE_SAVE:
+            runner_save(shell->runner, effect.operator_id, effect.sequence);
+            break;
+        case CORE_KEEP:
+            runner_keep(shell->runner, effect.operator_id, effect.sequence);
             break;
         case CORE_WAKE: {
             uint64_t now = clock_ms();
@@ -45,7 +51,7 @@ static void apply_effects(struct shell *shell)
     }
 }
 
-static int feed(void *owner, const struct core_event *event, struct error *err)
+int stream_feed(void *owner, const struct core_event *event, struct error *err)
 {
     struct shell *shell = owner;
     struct core_event timed = *event;
@@ -65,7 +71,7 @@ static void wake_due(uv_timer_t *timer)
     const struct core_event event = {.kind = CORE_CLOCK};
     struct error err;
 
-    feed(timer->data, &event, &err);
+    stream_feed(timer->data, &event, &err);
 }
 
 static uint64_t mark_now(void *owner)
@@ -80,7 +86,7 @@ static void peer_was_lost(void *owner, const char *peer, const char *why)
     shell_say(owner, json_pack("{ssssss}", "type", "peer-lost", "peer", peer, "why", why));
 }
 
-static const struct peers_events peers_events = {feed, mark_now, peer_was_lost};
+static const struct peers_events peers_events = {stream_feed, mark_now, peer_was_lost};
 
 /* Lines go to the controller, which prints each once: it knows how far it has heard. */
 static void pass_on_lines(struct shell *shell, unsigned operator_id, uint64_t sequence,
@@ -116,6 +122,7 @@ static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
     } else if (r == OPERATOR_LATER) {
         event.kind = CORE_SOURCE_LATER;
         event.when = clock_ms() + result->wait_ms;
+        watch_start(shell, operator_id, result->wait_for);
     }
     for (unsigned i = 0; i < result->n_outputs && i < CORE_OUTPUTS_MAX; i++) {
         event.frames[i] = STEAL(result->outputs[i]);
@@ -125,7 +132,7 @@ static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
         shell_fail(shell, &err);
         return;
     }
-    feed(shell, &event, &err);
+    stream_feed(shell, &event, &err);
 }
 
 static int open_journals(struct shell *shell, struct error *err)
@@ -134,6 +141,7 @@ static int open_journals(struct shell *shell, struct error *err)
     int r = 0;
 
     shell->journals = memory_new(config->core.n_operators, sizeof(struct journal *));
+    shell->watches = memory_new(config->core.n_operators, sizeof(struct watch *));
     for (unsigned i = 0; i < config->core.n_operators && r == 0; i++) {
         struct core_operator *state = &config->core.operators[i];
 
@@ -165,6 +173,11 @@ static void opened(void *owner, const struct error *failure)
         shell_fail(shell, &err);
         return;
     }
+    for (unsigned i = 0; i < shell->config->core.n_operators; i++) {
+        if (shell->config->core.operators[i].stateful) {
+            shell->config->core.operators[i].mark = runner_mark(shell->runner, i);
+        }
+    }
     shell->core = core_create(&shell->config->core);
     log_event(LOG_INFO, "stage.ready", "stage=%s operators=%u", shell->name,
               shell->config->core.n_operators);
@@ -176,10 +189,34 @@ static void opened(void *owner, const struct error *failure)
         stream_drain(shell);
     }
     const struct core_event start = {.kind = CORE_CLOCK};
-    feed(shell, &start, &err);
+    stream_feed(shell, &start, &err);
 }
 
-static const struct runner_events runner_events = {opened, ran};
+static void saved(void *owner, unsigned operator_id, const struct error *failure)
+{
+    const struct core_event event = {.kind = CORE_SAVED, .operator_id = operator_id};
+    struct error err;
+
+    if (failure != NULL) {
+        shell_fail(owner, failure);
+    } else {
+        stream_feed(owner, &event, &err);
+    }
+}
+
+static void kept(void *owner, unsigned operator_id, const struct error *failure)
+{
+    const struct core_event event = {.kind = CORE_KEPT, .operator_id = operator_id};
+    struct error err;
+
+    if (failure != NULL) {
+        shell_fail(owner, failure);
+    } else {
+        stream_feed(owner, &event, &err);
+    }
+}
+
+static const struct runner_events runner_events = {opened, ran, saved, kept};
 
 static unsigned count_outputs(void *owner, const char *use)
 {
@@ -202,6 +239,7 @@ static int take_flags(struct stage_config *config, struct error *err)
 
         r = runner_type(config->operators[i], &type, err);
         config->core.operators[i].merges = r == 0 && (type->flags & BRUME_MERGES) != 0;
+        config->core.operators[i].stateful = r == 0 && (type->flags & BRUME_STATEFUL) != 0;
     }
     return r;
 }
@@ -258,7 +296,7 @@ int stream_configure(struct shell *shell, const json_t *message, struct error *e
     set_workers(shell->config->core.workers);
     step_back(shell);
     const struct runner_part part = {shell->config->core.n_operators, shell->config->operators,
-                                     shell->run};
+                                     shell->run, shell->state_folder};
     shell->runner = runner_create(shell->loop, &part, &runner_events, shell);
     return 0;
 }
@@ -297,11 +335,14 @@ void stream_drain(struct shell *shell)
     struct error err;
 
     shell->draining = true;
-    feed(shell, &event, &err);
+    stream_feed(shell, &event, &err);
 }
 
 void stream_stop(struct shell *shell)
 {
+    for (unsigned i = 0; shell->watches != NULL && i < shell->config->core.n_operators; i++) {
+        watch_stop(shell, i);
+    }
     core_destroy(STEAL(shell->core));
     peers_destroy(STEAL(shell->peers));
     runner_destroy(STEAL(shell->runner));
