@@ -82,8 +82,25 @@ int run_start(struct session *session, struct error *err)
             return r;
         }
     }
+    const struct broker_setup broker = {
+        .loop = session->loop,
+        .host = session->fabric->ops->controller_address(session->fabric),
+        .folder = run_folder(session),
+    };
+    int r = broker_start(&broker, run->deployment, &run->broker, err);
+    if (r < 0) {
+        return r;
+    }
     run_reconcile(session);
     return 0;
+}
+
+const char *run_folder(const struct session *session)
+{
+    const struct memory_folder *memory = session->run->memory;
+
+    return memory != NULL ? memory_folder_path(memory)
+                          : session->fabric->ops->folder(session->fabric);
 }
 
 void run_drain(struct session *session)
@@ -117,6 +134,7 @@ void run_stop(struct session *session)
         free(run->actors[i].address);
     }
     tally_destroy(run->tally);
+    broker_stop(run->broker);
     memory_folder_close(run->memory);
     reconcile_finish(&run->reconcile);
     free(run->actors);

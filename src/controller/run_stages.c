@@ -45,14 +45,13 @@ static int start_stage(struct session *session, size_t index, struct error *err)
 static void configure(struct session *session, size_t index)
 {
     const struct run *run = session->run;
-    const char *state = run->memory != NULL ? memory_folder_path(run->memory)
-                                            : session->fabric->ops->folder(session->fabric);
 
     control_send(session->control, run->deployment->stages[index].name,
                  json_pack("{sssoss?sssssosbsI}", "type", "configure", "deployment",
-                           deployment_to_json(run->deployment), "state", state, "data_token",
-                           run->data_token, "run", run->name, "peers", addresses(run), "drain",
-                           (int)run->draining, "frames", (json_int_t)session->request->frames));
+                           deployment_to_json(run->deployment), "state", run_folder(session),
+                           "data_token", run->data_token, "run", run->name, "peers",
+                           addresses(run), "drain", (int)run->draining, "frames",
+                           (json_int_t)session->request->frames));
 }
 
 static void give_up(struct session *session, size_t index)

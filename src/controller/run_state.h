@@ -2,6 +2,7 @@
 #ifndef CONTROLLER_RUN_STATE_H
 #define CONTROLLER_RUN_STATE_H
 
+#include "controller/broker.h"
 #include "controller/memory_folder.h"
 #include "controller/session.h"
 
@@ -24,6 +25,7 @@ struct run {
     struct actor *actors;
     struct speaker *speakers; /* by operator of the deployment */
     struct tally *tally;
+    struct broker *broker;        /* NULL: none is asked for */
     struct memory_folder *memory; /* NULL: the run remembers no longer than it lasts */
     char data_token[CONTROL_TOKEN_SIZE], name[CONTROL_TOKEN_SIZE];
     uv_timer_t timer, progress, deadline;
@@ -32,6 +34,8 @@ struct run {
     bool draining, stopping;
 };
 
+/* What outlives a stage is kept here: in the user's folder, or in the run's. */
+const char *run_folder(const struct session *session);
 /* Does what the reconciler says until it has nothing to say. */
 void run_reconcile(struct session *session);
 /* By stage: the part of its device's CPU that the plan foresaw. malloc'ed. */

@@ -11,6 +11,7 @@
 #define OPERATOR_CALL_H
 
 #include <brume/operator.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,7 @@ struct operator_setup {
     const struct operator_param *params; /* what is left out has the table's fallback; keys that
                                             the table does not have come from the planner */
     const char *folder;                  /* of its own, or NULL */
+    bool rehearsal;                      /* it runs only to be measured */
 };
 
 /* What flows through a port, as far as known: n is 0 when nothing is; so are dimensions. */

@@ -104,7 +104,7 @@ static int open_source(struct brume_call *call, void **ret_state)
             source->end = UINT64_MAX;
         }
     }
-    source->pace.per_second = brume_param_number(call, "rate");
+    source->pace.per_second = brume_rehearsal(call) ? 0 : brume_param_number(call, "rate");
     *ret_state = STEAL(source);
     return 0;
 }

@@ -29,6 +29,7 @@ struct brume_call {
     unsigned n_inputs, n_outputs;
     struct instance_port *inputs, *outputs;
     bool inferring; /* outputs are shapes only */
+    bool rehearsal;
     uint64_t sequence, captured_ns;
     uint64_t wait_ms;
     int wait_for; /* a descriptor; -1: none */

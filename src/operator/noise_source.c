@@ -90,7 +90,7 @@ static int open_noise(struct brume_call *call, void **ret_state)
         .width = width,
         .height = height,
         .pixels = pixels,
-        .pace.per_second = brume_param_number(call, "rate"),
+        .pace.per_second = brume_rehearsal(call) ? 0 : brume_param_number(call, "rate"),
     };
     *ret_state = noise;
     return 0;

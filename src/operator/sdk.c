@@ -296,3 +296,8 @@ const char *brume_folder(struct brume_call *call)
 {
     return call->folder;
 }
+
+int brume_rehearsal(struct brume_call *call)
+{
+    return call->rehearsal;
+}

@@ -8,6 +8,7 @@ struct wanted {
     const struct planner_problem *problem;
     const struct profile_store *profiles;
     char **subjects; /* per operator of the graph */
+    bool *live; /* likewise: it waits for what the world sends, itself or through another */
     size_t n;
     struct profile_want *list;
 };
@@ -76,10 +77,22 @@ static void want(struct wanted *wanted, unsigned type, unsigned first, unsigned 
         .to = problem->atoms[last].to,
     };
 
-    if (choose_device(problem, type, first, &one.device) && !known(wanted, &one)) {
+    if (!wanted->live[one.operator] && choose_device(problem, type, first, &one.device) &&
+        !known(wanted, &one)) {
         wanted->list = memory_grow(wanted->list, wanted->n, sizeof(*wanted->list));
         wanted->list[wanted->n++] = one;
     }
+}
+
+static bool is_live(const struct graph *graph, size_t operator, const bool * live)
+{
+    const struct graph_operator *step = &graph->operators[operator];
+    bool found = (step->type->flags & BRUME_LIVE) != 0;
+
+    for (size_t i = 0; i < step->n_inputs; i++) {
+        found = found || live[step->inputs[i].operator];
+    }
+    return found;
 }
 
 static bool same_model(const struct planner_problem *problem, unsigned atom, unsigned next)
@@ -146,9 +159,12 @@ size_t profile_wanted(const struct planner_problem *problem,
 {
     size_t n_operators = problem->graph->n_operators;
     cleanup(memory_free) char **subjects = memory_new(n_operators, sizeof(*subjects));
-    struct wanted wanted = {.problem = problem, .profiles = profiles, .subjects = subjects};
+    cleanup(memory_free) bool *live = memory_new(n_operators, sizeof(*live));
+    struct wanted wanted = {
+        .problem = problem, .profiles = profiles, .subjects = subjects, .live = live};
 
     for (size_t i = 0; i < n_operators; i++) {
+        live[i] = is_live(problem->graph, i, live);
         subjects[i] = profile_subject(problem->graph, i, problem->operators[i].model);
     }
     if (plan == NULL) {

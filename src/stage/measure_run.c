@@ -31,7 +31,7 @@ static int open_part(const struct measure *measure, unsigned operator_id, unsign
         memory_new(wanted->n_params + 1, sizeof(*params));
     cleanup(memory_free) char *segment = memory_format("%u:%u", from, to);
     cleanup(memory_free) char *path = memory_format("%s/%s", measure->folder, wanted->name);
-    struct operator_setup setup = {.name = wanted->name, .params = params};
+    struct operator_setup setup = {.name = wanted->name, .params = params, .rehearsal = true};
     int r = runner_type(wanted, &setup.type, err);
 
     for (size_t i = 0; r == 0 && i < wanted->n_params; i++) {
