@@ -6,6 +6,7 @@
 
 extern const struct brume_operator builtin_console;
 extern const struct brume_operator builtin_count;
+extern const struct brume_operator builtin_csv_source;
 extern const struct brume_operator builtin_draw;
 extern const struct brume_operator builtin_image_source;
 extern const struct brume_operator builtin_json_sink;

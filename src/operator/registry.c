@@ -16,6 +16,7 @@
 static const struct brume_operator *const builtins[] = {
     &builtin_console,
     &builtin_count,
+    &builtin_csv_source,
     &builtin_draw,
     &builtin_image_source,
     &builtin_json_sink,
