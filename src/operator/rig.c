@@ -189,6 +189,17 @@ struct frame *rig_boxes(uint32_t n, const float (*rows)[6], const char *labels)
     return rig_frame(0, 2, tensors);
 }
 
+struct frame *rig_readings(uint32_t n, const double (*rows)[2], const char *names)
+{
+    uint32_t size = (uint32_t)strlen(names);
+    struct tensor *tensors[] = {
+        rig_tensor(TENSOR_F64, 2, (uint32_t[]){n, 2}, rows),
+        rig_tensor(TENSOR_U8, 1, &size, names),
+    };
+
+    return rig_frame(0, 2, tensors);
+}
+
 char *rig_folder(void)
 {
     const char *where = secure_getenv("TMPDIR");
