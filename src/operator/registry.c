@@ -25,6 +25,7 @@ static const struct brume_operator *const builtins[] = {
     &builtin_noise_source,
     &builtin_null_sink,
     &builtin_resize,
+    &builtin_sensor_source,
     &builtin_ssd,
     &builtin_yolo,
 };
