@@ -84,9 +84,58 @@ static void note(struct plan *plan, char *text)
     plan->notes[plan->n_notes++] = text;
 }
 
+/* Seconds that the cheapest way over a link would add to a frame's. */
+static double least_hop(const struct planner_problem *problem, size_t device)
+{
+    const struct planner_device *home = &problem->devices[device];
+    const struct planner_type *type = &problem->types[problem->device_type[device]];
+    double least = INFINITY, speed = fmin(1, home->cores);
+
+    for (size_t at = 1; at < problem->n_atoms; at++) {
+        double size = (double)planner_crossing(problem, at);
+        double hop = (type->send_frame + type->receive_frame +
+                      size * (type->send_byte + type->receive_byte)) /
+                         speed +
+                     home->link_latency + (home->link_rate > 0 ? size / home->link_rate : 0);
+
+        least = problem->boundary[at] != BOUNDARY_CLOSED ? fmin(least, hop) : least;
+    }
+    return least;
+}
+
+/* Why devices stay idle, when one does it all. */
+static void note_alone(struct plan *plan)
+{
+    const struct planner_problem *problem = plan->problem;
+    size_t n_used = 0, used = 0;
+
+    for (size_t i = 0; i < problem->n_devices; i++) {
+        if (plan->devices[i].memory > 0) {
+            n_used++;
+            used = i;
+        }
+    }
+    double hop = n_used == 1 ? least_hop(problem, used) : INFINITY;
+    if (n_used != 1 || problem->n_devices < 2 || isinf(hop)) {
+        return;
+    }
+    if (problem->objective == GRAPH_LATENCY) {
+        note(plan, memory_format("all of it is left on %s: its work takes %.3g ms a frame, and "
+                                 "the cheapest way to another device would add %.3g ms",
+                                 problem->devices[used].name, plan->latency * 1e3, hop * 1e3));
+    } else if (problem->objective == GRAPH_THROUGHPUT && !(problem->demand > 0)) {
+        note(plan,
+             memory_format("all of it is left on %s: moving frames would cost what another "
+                           "device would save",
+                           problem->devices[used].name));
+    }
+}
+
 static void plan_notes(struct plan *plan)
 {
     const struct planner_problem *problem = plan->problem;
+
+    note_alone(plan);
 
     if (problem->qos_rate > 0 && plan->rate < problem->qos_rate * (1 - 1e-6)) {
         plan->unmet = true;
