@@ -39,7 +39,7 @@ const char *command_size_text(double bytes, char ret_text[COMMAND_SIZE_TEXT]);
 int command_parse_cuts(const char *text, unsigned **ret_cuts, size_t *ret_n);
 
 extern const struct command command_doctor, command_model, command_operators, command_plan,
-    command_profile, command_run;
+    command_profile, command_run, command_sense;
 extern const struct command command_model_check, command_model_cut, command_model_import,
     command_model_inspect;
 
