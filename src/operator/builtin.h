@@ -4,13 +4,16 @@
 
 #include <brume/operator.h>
 
+extern const struct brume_operator builtin_classify;
 extern const struct brume_operator builtin_console;
 extern const struct brume_operator builtin_count;
 extern const struct brume_operator builtin_csv_source;
 extern const struct brume_operator builtin_draw;
+extern const struct brume_operator builtin_filter;
 extern const struct brume_operator builtin_image_source;
 extern const struct brume_operator builtin_json_sink;
 extern const struct brume_operator builtin_letterbox;
+extern const struct brume_operator builtin_merge;
 extern const struct brume_operator builtin_model;
 extern const struct brume_operator builtin_noise_source;
 extern const struct brume_operator builtin_null_sink;

@@ -14,13 +14,16 @@
 
 /* clang-format off */
 static const struct brume_operator *const builtins[] = {
+    &builtin_classify,
     &builtin_console,
     &builtin_count,
     &builtin_csv_source,
     &builtin_draw,
+    &builtin_filter,
     &builtin_image_source,
     &builtin_json_sink,
     &builtin_letterbox,
+    &builtin_merge,
     &builtin_model,
     &builtin_noise_source,
     &builtin_null_sink,

@@ -67,8 +67,8 @@ int rig_infer(const char *const *words, const struct operator_shapes *inputs,
     return ret;
 }
 
-struct frame *rig_process(struct operator_instance *instance, uint64_t sequence,
-                          struct frame *const *inputs)
+static struct frame *process(struct operator_instance *instance, unsigned port,
+                             uint64_t sequence, struct frame *const *inputs)
 {
     struct operator_result result;
     struct error err;
@@ -78,11 +78,17 @@ struct frame *rig_process(struct operator_instance *instance, uint64_t sequence,
     if (ret != 0) {
         fail_msg("%d: %s", ret, ret < 0 ? err.text : "there is no such frame");
     }
-    if (result.n_outputs > 0) {
-        output = frame_ref(result.outputs[0]);
+    if (result.n_outputs > port) {
+        output = frame_ref(result.outputs[port]);
     }
     operator_result_finish(&result);
     return output;
+}
+
+struct frame *rig_process(struct operator_instance *instance, uint64_t sequence,
+                          struct frame *const *inputs)
+{
+    return process(instance, 0, sequence, inputs);
 }
 
 struct frame *rig_pass(struct operator_instance *instance, struct frame *input)
@@ -207,6 +213,95 @@ char *rig_folder(void)
 
     assert_non_null(mkdtemp(folder));
     return folder;
+}
+
+struct frame *rig_readings(uint32_t n, const double (*rows)[2], const char *names)
+{
+    uint32_t size = (uint32_t)strlen(names);
+    struct tensor *tensors[] = {
+        rig_tensor(TENSOR_F64, 2, (uint32_t[]){n, 2}, rows),
+        rig_tensor(TENSOR_U8, 1, &size, names),
+    };
+
+    return rig_frame(0, 2, tensors);
+}
+
+struct frame *rig_readings_of(uint64_t sequence, const char *text)
+{
+    cleanup(memory_free) char *list = memory_text(text);
+    cleanup(memory_free) char *names = memory_new(strlen(text) + 3, 2);
+    cleanup(memory_free) double(*rows)[2] = memory_new(strlen(text) + 1, sizeof(*rows));
+    char *rest = NULL;
+    uint32_t n = 0;
+
+    for (char *at = strtok_r(list, ";", &rest); at != NULL; at = strtok_r(NULL, ";", &rest)) {
+        char *type;
+
+        rows[n][0] = strtod(at, &at);
+        rows[n][1] = strtod(at, &at);
+        type = strtok_r(at, " ", &at);
+        char *device = strtok_r(NULL, " ", &at);
+        sprintf(names + strlen(names), "%s\t%s\n", type, device != NULL ? device : "");
+        n++;
+    }
+    struct frame *frame = n > 0 ? rig_readings(n, (const double(*)[2])rows, names)
+                                : frame_create(0, 0, NULL, 0, NULL);
+    frame->sequence = sequence;
+    return frame;
+}
+
+char *rig_readings_text(const struct frame *frame)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+
+    if (frame->n_tensors > 0) {
+        const double *rows = frame->tensors[0]->data;
+        const char *at = frame->tensors[1]->data;
+
+        assert_int_equal(frame->tensors[0]->shape.type, TENSOR_F64);
+        for (uint32_t i = 0; i < frame->tensors[0]->shape.dims[0]; i++) {
+            const char *tab = strchr(at, '\t');
+            const char *end = strchr(at, '\n');
+
+            fprintf(file, "%s%.17g %.17g %.*s%s%.*s", i > 0 ? "; " : "", rows[(size_t)2 * i],
+                    rows[(size_t)2 * i + 1], (int)(tab - at), at, end > tab + 1 ? " " : "",
+                    (int)(end - tab - 1), tab + 1);
+            at = end + 1;
+        }
+    }
+    fclose(file);
+    return text;
+}
+
+char *rig_flow(struct operator_instance *instance, unsigned port, uint64_t sequence,
+               const char *text)
+{
+    cleanup(frame_unrefp) struct frame *input = rig_readings_of(sequence, text);
+    cleanup(frame_unrefp) struct frame *output = process(instance, port, sequence, &input);
+
+    return rig_readings_text(output);
+}
+
+void rig_revive(struct operator_instance **instance, const char *const *words)
+{
+    struct operator_saved first = {0}, second = {0};
+    struct error err;
+
+    if (operator_save(*instance, &first, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    operator_close(*instance);
+    *instance = rig_open(words);
+    if (operator_restore(*instance, first.data, first.size, &err) < 0 ||
+        operator_save(*instance, &second, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    assert_int_equal(first.size, second.size);
+    assert_memory_equal(first.data, second.data, first.size);
+    free(first.data);
+    free(second.data);
 }
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)

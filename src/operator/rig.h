@@ -44,6 +44,18 @@ struct frame *rig_boxes(uint32_t n, const float (*rows)[6], const char *labels);
 /* READINGS: pairs of time and value, and n lines "type<tab>device". */
 struct frame *rig_readings(uint32_t n, const double (*rows)[2], const char *names);
 
+/* READINGS; a row per line of `names`, "type<tab>device\n". */
+struct frame *rig_readings(uint32_t n, const double (*rows)[2], const char *names);
+/* The same from text: "10 3.5 CO gate; 11 4 CO" is time, value, type and perhaps device. */
+struct frame *rig_readings_of(uint64_t sequence, const char *text);
+/* A frame of readings as such text, malloc'ed, numbers as %.17g; "" for an empty one. */
+char *rig_readings_text(const struct frame *frame);
+/* Passes readings as text through and returns what comes out of `port`, malloc'ed. */
+char *rig_flow(struct operator_instance *instance, unsigned port, uint64_t sequence,
+               const char *text);
+/* Kills the operator and gives its memory to a new one, which must remember the same bytes. */
+void rig_revive(struct operator_instance **instance, const char *const *words);
+
 /* A folder of its own, in $TMPDIR or /tmp; removed with what is in it by rig_remove(). */
 char *rig_folder(void);
 void rig_remove(char *folder);
