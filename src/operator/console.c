@@ -3,7 +3,8 @@
 #include "operator/describe.h"
 
 static const struct brume_port inputs[] = {
-    {"in", BRUME_ANY, "boxes, values or text; of other tensors the shapes are printed"},
+    {"in", BRUME_ANY,
+     "boxes, readings, values or text; of other tensors the shapes are printed"},
     {0},
 };
 

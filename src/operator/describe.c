@@ -1,17 +1,20 @@
 #include "operator/describe.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/base.h"
 #include "base/error.h"
 #include "operator/boxes.h"
+#include "operator/readings.h"
 #include "tensor/tensor.h"
 
-enum sort { SORT_BOXES, SORT_VALUES, SORT_TEXT, SORT_TENSORS };
+enum sort { SORT_BOXES, SORT_READINGS, SORT_VALUES, SORT_TEXT, SORT_TENSORS };
 
 static bool is_bytes(const struct brume_tensor *tensor)
 {
@@ -43,6 +46,9 @@ static enum sort tell(struct brume_call *call)
     }
     if (first->type == BRUME_F32 && first->rank == 2 && first->shape[1] == BOXES_ROW) {
         return SORT_BOXES;
+    }
+    if (first->type == BRUME_F64 && first->rank == 2 && first->shape[1] == 2) {
+        return SORT_READINGS;
     }
     return first->type == BRUME_F64 && first->rank == 1 ? SORT_VALUES : SORT_TENSORS;
 }
@@ -85,6 +91,38 @@ static int say_boxes(struct brume_call *call, struct line *line)
         append(line, "nothing");
     }
     return 0;
+}
+
+static void append_time(struct line *line, double time)
+{
+    char text[32];
+    struct tm parts;
+    double milliseconds = floor(time * 1000 + 0.5);
+    time_t seconds = (time_t)floor(milliseconds / 1000);
+
+    gmtime_r(&seconds, &parts);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+    append(line, " at %s.%03dZ", text, (int)(milliseconds - (double)seconds * 1000));
+}
+
+static int say_readings(struct brume_call *call, struct line *line)
+{
+    cleanup(readings_finishp) struct readings readings = {0};
+    int ret = readings_input(call, 0, &readings);
+
+    for (size_t i = 0; i < readings.n && line->used < line->size; i++) {
+        const struct reading *reading = &readings.list[i];
+
+        append(line, "%s%s%s%s %.6g", i > 0 ? ", " : "", reading->device,
+               *reading->device != '\0' ? " " : "", reading->type, reading->value);
+        if (fabs(reading->time) <= READINGS_TIME_MAX) {
+            append_time(line, reading->time);
+        }
+    }
+    if (ret == 0 && readings.n == 0) {
+        append(line, "nothing");
+    }
+    return ret;
 }
 
 static int values_input(struct brume_call *call, struct labels *ret_names)
@@ -146,6 +184,8 @@ int describe_text(struct brume_call *call, size_t size, char *ret_text)
     switch (tell(call)) {
     case SORT_BOXES:
         return say_boxes(call, &line);
+    case SORT_READINGS:
+        return say_readings(call, &line);
     case SORT_VALUES:
         return say_values(call, &line);
     case SORT_TEXT:
@@ -175,6 +215,36 @@ static int json_boxes(struct brume_call *call, json_t *object)
                                               (double)row[2], "height", (double)row[3]));
     }
     json_object_set_new(object, "boxes", list);
+    return ret;
+}
+
+/* JSON has no numbers that are not finite. */
+static json_t *json_number(double number)
+{
+    return isfinite(number) ? json_real(number) : json_null();
+}
+
+static int json_readings(struct brume_call *call, json_t *object)
+{
+    cleanup(readings_finishp) struct readings readings = {0};
+    json_t *list = json_array();
+    int ret = readings_input(call, 0, &readings);
+
+    json_object_set_new(object, "readings", list);
+    for (size_t i = 0; ret == 0 && i < readings.n; i++) {
+        const struct reading *reading = &readings.list[i];
+        json_t *type = json_string(reading->type);
+        json_t *device = json_string(reading->device);
+
+        if (type == NULL || device == NULL) {
+            json_decref(type);
+            json_decref(device);
+            return brume_fail(call, "the type or device of reading %zu is not UTF-8", i);
+        }
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:o, s:o}", "time", json_number(reading->time), "type",
+                            type, "device", device, "value", json_number(reading->value)));
+    }
     return ret;
 }
 
@@ -213,6 +283,8 @@ int describe_json(struct brume_call *call, json_t *object)
     switch (tell(call)) {
     case SORT_BOXES:
         return json_boxes(call, object);
+    case SORT_READINGS:
+        return json_readings(call, object);
     case SORT_VALUES:
         return json_values(call, object);
     case SORT_TEXT:

@@ -36,7 +36,8 @@ static const struct brume_param params[] = {
 };
 
 static const struct brume_port inputs[] = {
-    {"in", BRUME_ANY, "boxes, values or text; of other tensors the shapes are written"},
+    {"in", BRUME_ANY,
+     "boxes, readings, values or text; of other tensors the shapes are written"},
     {0},
 };
 
@@ -218,7 +219,10 @@ static int process(struct brume_call *call, void *state)
     if (ret < 0) {
         return ret;
     }
-    cleanup(memory_free) char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(7));
+    /* float32 needs no more digits than 7; readings must come back as they were. */
+    int digits = json_object_get(object, "readings") != NULL ? 17 : 7;
+    cleanup(memory_free) char *text =
+        json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION((size_t)digits));
     if (text == NULL) {
         return brume_fail(call, "cannot say this frame in JSON");
     }
