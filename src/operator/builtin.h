@@ -4,6 +4,7 @@
 
 #include <brume/operator.h>
 
+extern const struct brume_operator builtin_average;
 extern const struct brume_operator builtin_classify;
 extern const struct brume_operator builtin_console;
 extern const struct brume_operator builtin_count;

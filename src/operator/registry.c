@@ -14,6 +14,7 @@
 
 /* clang-format off */
 static const struct brume_operator *const builtins[] = {
+    &builtin_average,
     &builtin_classify,
     &builtin_console,
     &builtin_count,
