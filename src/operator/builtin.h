@@ -21,6 +21,7 @@ extern const struct brume_operator builtin_null_sink;
 extern const struct brume_operator builtin_resize;
 extern const struct brume_operator builtin_sensor_source;
 extern const struct brume_operator builtin_ssd;
+extern const struct brume_operator builtin_threshold;
 extern const struct brume_operator builtin_yolo;
 
 #endif

@@ -31,6 +31,7 @@ static const struct brume_operator *const builtins[] = {
     &builtin_resize,
     &builtin_sensor_source,
     &builtin_ssd,
+    &builtin_threshold,
     &builtin_yolo,
 };
 /* clang-format on */
