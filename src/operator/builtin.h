@@ -22,6 +22,7 @@ extern const struct brume_operator builtin_resize;
 extern const struct brume_operator builtin_sensor_source;
 extern const struct brume_operator builtin_ssd;
 extern const struct brume_operator builtin_threshold;
+extern const struct brume_operator builtin_window;
 extern const struct brume_operator builtin_yolo;
 
 #endif

@@ -32,6 +32,7 @@ static const struct brume_operator *const builtins[] = {
     &builtin_sensor_source,
     &builtin_ssd,
     &builtin_threshold,
+    &builtin_window,
     &builtin_yolo,
 };
 /* clang-format on */
