@@ -215,17 +215,6 @@ char *rig_folder(void)
     return folder;
 }
 
-struct frame *rig_readings(uint32_t n, const double (*rows)[2], const char *names)
-{
-    uint32_t size = (uint32_t)strlen(names);
-    struct tensor *tensors[] = {
-        rig_tensor(TENSOR_F64, 2, (uint32_t[]){n, 2}, rows),
-        rig_tensor(TENSOR_U8, 1, &size, names),
-    };
-
-    return rig_frame(0, 2, tensors);
-}
-
 struct frame *rig_readings_of(uint64_t sequence, const char *text)
 {
     cleanup(memory_free) char *list = memory_text(text);

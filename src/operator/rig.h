@@ -41,9 +41,6 @@ struct frame *rig_file(const char *path);
 /* Pixels are (x * 3, y * 5, x + y), modulo 256. */
 struct frame *rig_picture(uint32_t width, uint32_t height);
 struct frame *rig_boxes(uint32_t n, const float (*rows)[6], const char *labels);
-/* READINGS: pairs of time and value, and n lines "type<tab>device". */
-struct frame *rig_readings(uint32_t n, const double (*rows)[2], const char *names);
-
 /* READINGS; a row per line of `names`, "type<tab>device\n". */
 struct frame *rig_readings(uint32_t n, const double (*rows)[2], const char *names);
 /* The same from text: "10 3.5 CO gate; 11 4 CO" is time, value, type and perhaps device. */
