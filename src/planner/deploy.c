@@ -4,7 +4,9 @@
  * frames per process on the longest chain, and two per channel, keep everyone busy. Where a
  * flow passes groups by (the picture that is drawn on, while the boxes come through the model),
  * its receiver must be able to hold the whole window, or the two ways would wait for each
- * other. Senders keep frames until they are acknowledged: memory bounds the window.
+ * other. Senders keep frames until they are acknowledged: memory bounds the window. Marks lag
+ * behind by what is between two checkpoints of a stateful operator, so with such a one the
+ * window is wider: a checkpoint for each frame would cost more than most frames.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 
 enum {
     CREDIT = 2,
+    CHECKPOINT_FRAMES = 256,
     NAME_MOST = 40, /* of a group: a stage adds its number, and labels have 63 letters */
 };
 
@@ -284,11 +287,22 @@ static double kept_per_frame(const struct deploy *deploy, unsigned device)
     return bytes;
 }
 
+static bool has_memory(const struct graph *graph)
+{
+    for (size_t i = 0; i < graph->n_operators; i++) {
+        if ((graph->operators[i].type->flags & BRUME_STATEFUL) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static unsigned window(const struct deploy *deploy, unsigned longest)
 {
     const struct plan *plan = deploy->plan;
     double frames = fmax(longest, ceil(2 * plan->rate * plan->latency));
 
+    frames = has_memory(plan->problem->graph) ? fmax(frames, CHECKPOINT_FRAMES) : frames;
     frames = fmin(frames, DEPLOYMENT_CREDIT_MAX);
     for (unsigned device = 0; device < plan->problem->n_devices; device++) {
         uint64_t memory = plan->problem->devices[device].memory;
