@@ -64,3 +64,48 @@ bool text_is_label(const char *text)
 
     return n >= 1 && n <= 63 && text[n] == '\0' && text[0] != '-' && text[n - 1] != '-';
 }
+
+/* How many bytes a character of two or more takes; 0: it is no UTF-8, or a control character of
+ * Latin-1. The limits of the second byte are those of Unicode's table 3-7. */
+static size_t utf8_length(const unsigned char *at)
+{
+    static const struct {
+        unsigned char first, last, least, most;
+        size_t size;
+    } rows[] = {
+        {0xC2, 0xC2, 0xA0, 0xBF, 2}, {0xC3, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
+        {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
+        {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
+    };
+    size_t i = 0;
+
+    while (i < sizeof(rows) / sizeof(*rows) && *at > rows[i].last) {
+        i++;
+    }
+    if (i == sizeof(rows) / sizeof(*rows) || *at < rows[i].first || at[1] < rows[i].least ||
+        at[1] > rows[i].most) {
+        return 0;
+    }
+    for (size_t k = 2; k < rows[i].size; k++) {
+        if ((at[k] & 0xC0) != 0x80) {
+            return 0;
+        }
+    }
+    return rows[i].size;
+}
+
+void text_make_printable(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at != '\0';) {
+        size_t size = 1;
+
+        if (*at < ' ' || *at == 0x7F) {
+            *at = ' ';
+        } else if (*at >= 0x80) {
+            size = utf8_length(at);
+            *at = size == 0 ? '?' : *at;
+            size = size == 0 ? 1 : size;
+        }
+        at += size;
+    }
+}

@@ -1,4 +1,4 @@
-/* Words: what may be a name, and which of a list was meant. */
+/* Words: what may be a name, which of a list was meant, what may be printed. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -12,5 +12,9 @@ bool text_is_label(const char *text);
  * changed or swapped: optimal string alignment), or NULL when none is near: more than a third
  * of the text would be wrong. The first of equals wins. */
 const char *text_nearest(const char *text, const char *const *choices, size_t n_choices);
+
+/* Makes a line of it that any terminal and any JSON takes: control characters become spaces,
+ * and bytes that are no UTF-8 question marks. */
+void text_make_printable(char *text);
 
 #endif

@@ -50,12 +50,23 @@ static void a_very_long_word_has_nothing_near(void **state)
     assert_null(text_nearest("aaaa", words, 1));
 }
 
+static void what_is_printed_cannot_move_the_cursor(void **state)
+{
+    (void)state;
+    char text[] = "a\x1b[2J\n\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8C\x8D "
+                  "\x7F\xC2\x9B\xC0\xAF\xED\xA0\x80\xE2\x82";
+
+    text_make_printable(text);
+    assert_string_equal(text, "a [2J \xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8C\x8D  ?????????");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_label_is_what_kubernetes_takes),
         cmocka_unit_test(a_slip_of_the_finger_finds_the_word),
         cmocka_unit_test(a_very_long_word_has_nothing_near),
+        cmocka_unit_test(what_is_printed_cannot_move_the_cursor),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

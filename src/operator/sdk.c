@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/param.h"
 #include "base/quantity.h"
+#include "base/text.h"
 #include "operator/instance.h"
 
 _Static_assert(sizeof(struct brume_view) == sizeof(struct frame_view), "one layout");
@@ -240,6 +241,7 @@ void brume_say(struct brume_call *call, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
+    text_make_printable(line);
     call->said = memory_grow(call->said, call->n_said, sizeof(*call->said));
     call->said[call->n_said++] = memory_text(line);
 }
@@ -252,6 +254,7 @@ int brume_fail(struct brume_call *call, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    text_make_printable(text);
     return error_set(&call->failure, -EIO, "%s", text);
 }
 
