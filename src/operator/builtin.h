@@ -18,6 +18,7 @@ extern const struct brume_operator builtin_merge;
 extern const struct brume_operator builtin_model;
 extern const struct brume_operator builtin_noise_source;
 extern const struct brume_operator builtin_null_sink;
+extern const struct brume_operator builtin_parse;
 extern const struct brume_operator builtin_resize;
 extern const struct brume_operator builtin_sensor_source;
 extern const struct brume_operator builtin_ssd;

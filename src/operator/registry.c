@@ -28,6 +28,7 @@ static const struct brume_operator *const builtins[] = {
     &builtin_model,
     &builtin_noise_source,
     &builtin_null_sink,
+    &builtin_parse,
     &builtin_resize,
     &builtin_sensor_source,
     &builtin_ssd,
