@@ -158,17 +158,24 @@ static void look_for_operators(struct doctor *doctor)
                                         .mend = "build the plug-in again, or remove it"};
         tell(doctor, &finding);
     }
-    static const char *const pictures[] = {"decode", "image-sink"};
-    for (size_t i = 0; i < sizeof(pictures) / sizeof(*pictures); i++) {
+    static const struct {
+        const char *name, *mend;
+        bool needed; /* by the demo */
+    } optional[] = {
+        {"decode", "apt-get install libturbojpeg0-dev libpng-dev; make clean all", true},
+        {"image-sink", "apt-get install libturbojpeg0-dev libpng-dev; make clean all", true},
+        {"sqlite-sink", "apt-get install libsqlite3-dev; make clean all", false},
+        {"alert", "apt-get install libcurl4-openssl-dev; make clean all", false},
+    };
+    for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++) {
         const struct brume_operator *type = NULL;
         struct error err;
-        if (registry_find(pictures[i], &type, &err) == -ENOENT) {
-            const struct finding finding = {
-                .group = "operators",
-                .name = pictures[i],
-                .needed = true,
-                .what = "was not built",
-                .mend = "apt-get install libturbojpeg0-dev libpng-dev; make clean all"};
+        if (registry_find(optional[i].name, &type, &err) == -ENOENT) {
+            const struct finding finding = {.group = "operators",
+                                            .name = optional[i].name,
+                                            .needed = optional[i].needed,
+                                            .what = "was not built",
+                                            .mend = optional[i].mend};
             tell(doctor, &finding);
         }
     }
