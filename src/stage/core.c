@@ -274,13 +274,13 @@ int core_step(struct core *core, const struct core_event *event, struct error *e
         return r;
     }
     mark_update_ends(core);
-    checkpoint_run(core);
+    checkpoint_run(core, false);
     schedule_run(core);
     mark_update_ends(core);
     mark_update(core);
     outbound_send(core);
     schedule_run(core);
-    checkpoint_run(core);
+    checkpoint_run(core, core->running == 0);
     outbound_send_ends(core);
     mark_tell(core);
     schedule_wake(core);

@@ -1,7 +1,7 @@
 /* When stateful operators are saved: see core.h. */
 #include "stage/core_state.h"
 
-enum { SHARE = 4 }; /* of the window: so many frames are worth a snapshot while others wait */
+enum { SHARE = 4 }; /* of the window: so many frames are worth a snapshot while there is work */
 
 /* How far all is done that may read of the operator: sinks, other stages, and the stateful
  * operators behind it. */
@@ -26,15 +26,12 @@ static uint64_t done_behind(const struct core *core, unsigned operator_id)
 }
 
 /* Whether there is something to save, and enough of it, or time. */
-static bool due(const struct core *core, unsigned operator_id)
+static bool due(const struct core *core, unsigned operator_id, bool idle)
 {
     const struct operator_state *state = &core->operators[operator_id];
 
-    if (state->busy || state->next <= state->kept) {
-        return false;
-    }
-    return state->next - state->kept > core->config.window / SHARE ||
-           !schedule_complete(core, operator_id, slot_find(core, state->next));
+    return !state->busy && state->next > state->kept &&
+           (idle || state->next - state->kept > core->config.window / SHARE);
 }
 
 static void emit(struct core *core, enum core_effect_kind kind, unsigned operator_id)
@@ -45,7 +42,7 @@ static void emit(struct core *core, enum core_effect_kind kind, unsigned operato
     effect->sequence = core->operators[operator_id].snapshot;
 }
 
-void checkpoint_run(struct core *core)
+void checkpoint_run(struct core *core, bool idle)
 {
     for (unsigned i = core->config.n_operators; i-- > 0;) {
         struct operator_state *state = &core->operators[i];
@@ -56,7 +53,7 @@ void checkpoint_run(struct core *core)
         if (state->snapshot != CORE_ALL && done_behind(core, i) >= state->snapshot) {
             state->keeping = true;
             emit(core, CORE_KEEP, i);
-        } else if (state->snapshot == CORE_ALL && due(core, i)) {
+        } else if (state->snapshot == CORE_ALL && due(core, i, idle)) {
             state->snapshot = state->next;
             state->saving = state->busy = true;
             core->running++;

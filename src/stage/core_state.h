@@ -132,7 +132,8 @@ void outbound_send(struct core *core);
 void outbound_send_ends(struct core *core);
 bool outbound_all_groups_reached(const struct core *core);
 
-void checkpoint_run(struct core *core);
+/* `idle`: there is nothing else to do now. */
+void checkpoint_run(struct core *core, bool idle);
 void checkpoint_came(struct core *core, const struct core_event *event);
 
 void mark_raise(struct core *core, uint64_t done); /* the stage's, at the least to `done` */
