@@ -12,9 +12,10 @@
 #include "model/model.h"
 #include "planner/prepare.h"
 
-#define OPERATIONS_PER_SECOND 4e9  /* of a model nobody measured */
-#define OPERATOR_SECONDS      1e-3 /* of an operator nobody measured, */
-#define OPERATOR_BYTE         2e-9 /* and per byte it reads and writes */
+#define OPERATIONS_PER_SECOND 4e9   /* of a model nobody measured */
+#define OPERATOR_SECONDS      1e-3  /* of an operator nobody measured, */
+#define OPERATOR_BYTE         2e-9  /* and per byte it reads and writes */
+#define CALL_SECONDS          20e-6 /* from the loop to a worker thread and back, as measured */
 #define PROCESS_MEMORY        (8 << 20)
 #define ENGINE_MEMORY         (32 << 20)
 
@@ -290,6 +291,7 @@ void prepare_times(struct prepare *prepare)
         .working = working,
         .n_exact = times.n_exact,
         .exact = times.exact,
+        .call_seconds = CALL_SECONDS,
         .process_memory =
             constants->process_memory > 0 ? constants->process_memory : PROCESS_MEMORY,
         .engine_memory =

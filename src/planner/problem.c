@@ -143,7 +143,8 @@ static void tabulate_least(struct planner_problem *problem,
     }
 }
 
-static void tabulate_costs(struct planner_problem *problem, unsigned type, const double *run)
+static void tabulate_costs(struct planner_problem *problem, unsigned type, const double *run,
+                           double call)
 {
     size_t n = problem->n_atoms;
 
@@ -155,13 +156,14 @@ static void tabulate_costs(struct planner_problem *problem, unsigned type, const
             if (to - 1 > start && !same_run(problem, start, to - 1)) {
                 double ended = run[problem_index(problem, start, to - 1)];
 
-                before += ended;
+                before += ended + call;
                 longest_before = fmax(longest_before, ended);
                 start = to - 1;
             }
             double current = run[problem_index(problem, start, to)];
 
-            problem->cost[problem_type_index(problem, type, from, to)] = before + current;
+            problem->cost[problem_type_index(problem, type, from, to)] =
+                before + current + call;
             problem->longest[problem_type_index(problem, type, from, to)] =
                 fmax(longest_before, current);
         }
@@ -259,7 +261,7 @@ void problem_tabulate(struct planner_problem *problem, const struct problem_meas
 
         tabulate_runs(problem, measures, type, run);
         tabulate_least(problem, measures, type, run);
-        tabulate_costs(problem, type, run);
+        tabulate_costs(problem, type, run, measures->call_seconds);
     }
     tabulate_memory(problem, measures);
     problem->pinned = memory_new(side + 1, sizeof(*problem->pinned));

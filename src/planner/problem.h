@@ -22,6 +22,7 @@ struct problem_measures {
     const uint64_t *working; /* n_atoms: bytes while it works; of a run the largest counts */
     size_t n_exact;
     const struct problem_exact *exact;
+    double call_seconds; /* CPU time of handing a frame to an operator and back */
     uint64_t process_memory, engine_memory;
 };
 
