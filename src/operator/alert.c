@@ -23,7 +23,7 @@
 #include "operator/alert_text.h"
 #include "operator/at_most.h"
 #include "operator/moment.h"
-#include "operator/readings_read.h"
+#include "operator/readings.h"
 #include "operator/webhook.h"
 
 static const struct brume_param params[] = {
@@ -158,20 +158,20 @@ static int post(struct brume_call *call, struct alert *alert,
     return 0;
 }
 
-static int send_one(struct brume_call *call, struct alert *alert,
-                    const struct readings_input *readings, size_t index)
+static int send_one(struct brume_call *call, struct alert *alert, const struct reading *taken,
+                    size_t index)
 {
-    cleanup(memory_free) char *type = memory_text(readings->types[index]);
-    cleanup(memory_free) char *device = memory_text(readings->devices[index]);
+    cleanup(memory_free) char *type = memory_text(taken->type);
+    cleanup(memory_free) char *device = memory_text(taken->device);
     char time[MOMENT_TEXT_SIZE];
     char text[ALERT_TEXT_MAX];
     struct alert_reading reading = {
-        .type = type, .device = device, .time = time, .value = readings->rows[2 * index + 1]};
+        .type = type, .device = device, .time = time, .value = taken->value};
     int ret = 0;
 
     text_make_printable(type);
     text_make_printable(device);
-    moment_text(readings->rows[2 * index], sizeof(time), time);
+    moment_text(taken->time, sizeof(time), time);
     alert_text_fill(brume_param(call, "text"), &reading, sizeof(text), text);
     text_make_printable(text);
     if (alert->webhook != NULL) {
@@ -190,13 +190,13 @@ static int send_one(struct brume_call *call, struct alert *alert,
 
 static int process(struct brume_call *call, void *state)
 {
-    cleanup(readings_input_finishp) struct readings_input readings = {0};
+    cleanup(readings_finishp) struct readings readings = {0};
     struct alert *alert = state;
     int ret = readings_input(call, 0, &readings);
 
     for (size_t i = 0; ret == 0 && i < readings.n; i++) {
         if (at_most_take(&alert->limit, clock_ns())) {
-            ret = send_one(call, alert, &readings, i);
+            ret = send_one(call, alert, &readings.list[i], i);
         }
     }
     return ret;

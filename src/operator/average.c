@@ -23,8 +23,10 @@
 #include "operator/builtin.h"
 #include "operator/exact.h"
 #include "operator/held.h"
+#include "operator/keep.h"
 #include "operator/keys.h"
 #include "operator/readings.h"
+#include "operator/readings_dropped.h"
 
 static const struct brume_param params[] = {
     {"count", BRUME_INTEGER, "", "average of this many readings, the last ones", NULL, 1,

@@ -60,14 +60,14 @@ struct source {
     struct event_pace pace;
     bool kept; /* `readings` is frame `sequence`, which waits for its time */
     uint64_t sequence;
-    struct readings_writer readings;
+    struct readings_out readings;
     uint64_t n_malformed;
 };
 
 static int infer(struct brume_call *call)
 {
     brume_output(call, PORT_MALFORMED, BRUME_U8, 1, (uint32_t[]){0});
-    return readings_writer_infer(call, PORT_OUT);
+    return readings_infer(call, 1);
 }
 
 static void close_source(void *state)
@@ -76,7 +76,7 @@ static void close_source(void *state)
 
     csv_rows_close(&source->rows);
     csv_table_finish(&source->table);
-    readings_writer_finish(&source->readings);
+    readings_out_finish(&source->readings);
     free(source);
 }
 
@@ -191,7 +191,7 @@ static int read_row(struct brume_call *call, struct source *source, uint64_t seq
     uint64_t n_rounds = sequence / source->rows.n;
     double shift = source->round * (double)n_rounds;
 
-    readings_writer_finish(&source->readings);
+    readings_out_finish(&source->readings);
     source->kept = false;
     if (csv_rows_read(&source->rows, sequence % source->rows.n, &line, &size, &err) < 0) {
         return brume_fail(call, "'%s': %s", brume_param(call, "path"), err.text);
@@ -230,7 +230,7 @@ static int process(struct brume_call *call, void *state)
             return BRUME_LATER;
         }
     }
-    return readings_writer_output(call, PORT_OUT, &source->readings);
+    return readings_output(call, PORT_OUT, &source->readings);
 }
 
 const struct brume_operator builtin_csv_source = {

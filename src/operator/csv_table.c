@@ -244,7 +244,7 @@ int csv_table_time(const struct csv_table *table, const char *line, size_t size,
 }
 
 int csv_table_row(const struct csv_table *table, const char *line, size_t size, double shift,
-                  struct readings_writer *writer, struct error *err)
+                  struct readings_out *out, struct error *err)
 {
     cleanup(fields_finish) struct fields fields;
     double values[CSV_FIELDS_MAX];
@@ -259,7 +259,8 @@ int csv_table_row(const struct csv_table *table, const char *line, size_t size, 
         table->device < table->n ? fields.texts[table->device] : table->options.device;
     for (size_t i = 0; i < table->n; i++) {
         if (!isnan(values[i])) {
-            readings_writer_add(writer, time + shift, values[i], table->names[i], device);
+            readings_add(out,
+                         &(struct reading){time + shift, values[i], table->names[i], device});
         }
     }
     return 0;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "operator/readings_write.h"
+#include "operator/readings.h"
 
 struct error;
 
@@ -40,7 +40,7 @@ void csv_table_finish(struct csv_table *table); /* accepts zeroed memory */
 /* Adds a row's readings to `writer`, each `shift` seconds later than the row says; an empty
  * field is none. 0; or -EINVAL and why it is no row of this table, and nothing was added. */
 int csv_table_row(const struct csv_table *table, const char *line, size_t size, double shift,
-                  struct readings_writer *writer, struct error *err);
+                  struct readings_out *out, struct error *err);
 /* The row's time only. */
 int csv_table_time(const struct csv_table *table, const char *line, size_t size,
                    double *ret_time, struct error *err);

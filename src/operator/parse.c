@@ -10,7 +10,7 @@
 #include "operator/builtin.h"
 #include "operator/messages.h"
 #include "operator/payload.h"
-#include "operator/readings_write.h"
+#include "operator/readings.h"
 
 enum { PORT_OUT, PORT_MALFORMED };
 enum { SAY_EVERY = 1000 };
@@ -46,11 +46,6 @@ struct parser {
     uint64_t n_malformed;
 };
 
-static void readings_finish(struct readings_writer *readings)
-{
-    readings_writer_finish(readings);
-}
-
 static int infer(struct brume_call *call)
 {
     const struct brume_tensor *in = brume_input(call, 0, 0);
@@ -58,7 +53,7 @@ static int infer(struct brume_call *call)
     if (in != NULL && (in->type != BRUME_U8 || in->rank != 1)) {
         return brume_fail(call, "wants messages: u8[p], i64[n] and u8[m]; or bytes: u8[n]");
     }
-    readings_writer_infer(call, PORT_OUT);
+    readings_infer(call, 1);
     return messages_writer_infer(call, PORT_MALFORMED);
 }
 
@@ -114,7 +109,7 @@ static int process(struct brume_call *call, void *state)
 {
     cleanup(messages_input_finishp) struct messages_input messages = {0};
     cleanup(messages_writer_finishp) struct messages_writer malformed = {0};
-    cleanup(readings_finish) struct readings_writer readings = {0};
+    cleanup(readings_out_finishp) struct readings_out readings = {0};
     struct parser *parser = state;
     struct payload_origin origin = {.arrival = (double)brume_captured_ns(call) / 1e9,
                                     .time_is_arrival = parser->time_is_arrival};
@@ -134,11 +129,11 @@ static int process(struct brume_call *call, void *state)
         for (size_t k = 0; k < payload.n; k++) {
             const struct payload_reading *reading = &payload.readings[k];
 
-            readings_writer_add(&readings, reading->time, reading->value, reading->type,
-                                reading->device);
+            readings_add(&readings, &(struct reading){reading->time, reading->value,
+                                                      reading->type, reading->device});
         }
     }
-    ret = ret < 0 ? ret : readings_writer_output(call, PORT_OUT, &readings);
+    ret = ret < 0 ? ret : readings_output(call, PORT_OUT, &readings);
     return ret < 0 ? ret : messages_writer_output(call, PORT_MALFORMED, &malformed);
 }
 

@@ -146,6 +146,18 @@ static void *grown(void *memory, size_t size)
     return memory;
 }
 
+/* A name and what ends it; what would end it before becomes a space. Returns where to go on. */
+static char *put_name(char *to, const char *name, char end)
+{
+    for (; *name != '\0'; name++) {
+        bool control = (unsigned char)*name < ' ' || *name == 0x7f;
+
+        *to++ = control ? ' ' : *name;
+    }
+    *to++ = end;
+    return to;
+}
+
 void readings_add(struct readings_out *out, const struct reading *reading)
 {
     size_t type = strlen(reading->type), device = strlen(reading->device);
@@ -166,11 +178,8 @@ void readings_add(struct readings_out *out, const struct reading *reading)
     out->rows[ROW * out->n] = reading->time;
     out->rows[ROW * out->n + 1] = reading->value;
     out->n++;
-    char *to = out->text + out->size;
-    memcpy(to, reading->type, type);
-    to[type] = '\t';
-    memcpy(to + type + 1, reading->device, device);
-    to[type + 1 + device] = '\n';
+    char *to = put_name(out->text + out->size, reading->type, '\t');
+    put_name(to, reading->device, '\n');
     out->size = size;
 }
 
@@ -218,43 +227,4 @@ int readings_infer(struct brume_call *call, unsigned n_ports)
         brume_output(call, port, BRUME_U8, 1, &unknown);
     }
     return 0;
-}
-
-static bool is_power_of_ten(uint64_t n)
-{
-    while (n >= 10 && n % 10 == 0) {
-        n /= 10;
-    }
-    return n == 1;
-}
-
-void readings_drop(struct brume_call *call, struct readings_dropped *dropped,
-                   enum readings_reason reason)
-{
-    static const char *const why[READINGS_REASONS] = {
-        [READINGS_LATE] = "too late for what was given out already",
-        [READINGS_NUMBERS] = "time or value is no usable number",
-        [READINGS_KEYS] = "more types and devices than can be told apart",
-        [READINGS_FULL] = "more readings than can be remembered",
-    };
-    uint64_t n = ++dropped->counts[reason];
-
-    if (is_power_of_ten(n)) {
-        brume_say(call, "%s: %llu reading%s left out so far: %s", brume_name(call),
-                  (unsigned long long)n, n == 1 ? "" : "s", why[reason]);
-    }
-}
-
-void readings_dropped_save(const struct readings_dropped *dropped, struct keep *keep)
-{
-    for (int i = 0; i < READINGS_REASONS; i++) {
-        keep_u64(keep, dropped->counts[i]);
-    }
-}
-
-void readings_dropped_restore(struct readings_dropped *dropped, struct kept *kept)
-{
-    for (int i = 0; i < READINGS_REASONS; i++) {
-        dropped->counts[i] = kept_u64(kept, UINT64_MAX);
-    }
 }

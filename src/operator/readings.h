@@ -12,8 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "operator/keep.h"
-
 enum {
     READINGS_MAX = 2000000,        /* in one frame */
     READINGS_TEXT_MAX = 128 << 20, /* bytes of the names in one frame */
@@ -52,6 +50,7 @@ struct readings_out {
     bool full; /* something did not fit */
 };
 
+/* Control characters in a name become spaces. */
 void readings_add(struct readings_out *out, const struct reading *reading);
 /* Says them on a port, in the order in which they were added; nothing when there are none. */
 int readings_output(struct brume_call *call, unsigned port, const struct readings_out *out);
@@ -60,22 +59,5 @@ void readings_out_finishp(struct readings_out *out);
 
 /* For infer() of what gives readings on output ports 0 to n_ports - 1. */
 int readings_infer(struct brume_call *call, unsigned n_ports);
-
-/* Readings that an operator leaves out are counted by reason; the 1st, 10th, 100th, … is said.
- */
-enum readings_reason {
-    READINGS_LATE,    /* what it belongs to was given out already */
-    READINGS_NUMBERS, /* not usable */
-    READINGS_KEYS,    /* one type and device too many */
-    READINGS_FULL,    /* READINGS_REMEMBERED */
-    READINGS_REASONS
-};
-struct readings_dropped {
-    uint64_t counts[READINGS_REASONS];
-};
-void readings_drop(struct brume_call *call, struct readings_dropped *dropped,
-                   enum readings_reason reason);
-void readings_dropped_save(const struct readings_dropped *dropped, struct keep *keep);
-void readings_dropped_restore(struct readings_dropped *dropped, struct kept *kept);
 
 #endif

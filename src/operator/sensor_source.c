@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "operator/builtin.h"
 #include "operator/pace.h"
-#include "operator/readings_write.h"
+#include "operator/readings.h"
 
 #define DAY   86400.0
 #define PI    3.14159265358979323846
@@ -61,7 +61,7 @@ static double noise(uint64_t seed, uint64_t sensor, uint64_t sequence)
 
 static int infer(struct brume_call *call)
 {
-    return readings_writer_infer(call, 0);
+    return readings_infer(call, 1);
 }
 
 static void close_sensors(void *state)
@@ -108,7 +108,7 @@ static int process(struct brume_call *call, void *state)
              seed = (uint64_t)brume_param_integer(call, "seed");
     unsigned n_devices = (unsigned)brume_param_integer(call, "devices");
     double time = START + (double)sequence * brume_param_number(call, "every");
-    struct readings_writer writer = {0};
+    cleanup(readings_out_finishp) struct readings_out out = {0};
 
     if (sensors->frames > 0 && sequence >= sensors->frames) {
         return BRUME_END;
@@ -124,12 +124,10 @@ static int process(struct brume_call *call, void *state)
         for (unsigned j = 0; j < sensors->n_types; j++) {
             double value = value_at(seed, (uint64_t)i * TYPES_MAX + j, sequence, time);
 
-            readings_writer_add(&writer, time, value, sensors->types[j], device);
+            readings_add(&out, &(struct reading){time, value, sensors->types[j], device});
         }
     }
-    int ret = readings_writer_output(call, 0, &writer);
-    readings_writer_finish(&writer);
-    return ret;
+    return readings_output(call, 0, &out);
 }
 
 const struct brume_operator builtin_sensor_source = {

@@ -26,7 +26,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "operator/readings_read.h"
+#include "operator/readings.h"
 
 enum { TABLE_NAME_MAX = 63 };
 
@@ -272,16 +272,16 @@ static int open_sink(struct brume_call *call, void **ret_state)
 }
 
 static int insert(struct brume_call *call, const struct sink *sink,
-                  const struct readings_input *readings, size_t i)
+                  const struct reading *reading, size_t i)
 {
     sqlite3_stmt *row = sink->insert;
 
     sqlite3_bind_int64(row, 1, sink->base + (int64_t)brume_sequence(call));
     sqlite3_bind_int64(row, 2, (int64_t)i);
-    sqlite3_bind_double(row, 3, readings->rows[2 * i]);
-    sqlite3_bind_text(row, 4, readings->types[i], -1, SQLITE_STATIC);
-    sqlite3_bind_text(row, 5, readings->devices[i], -1, SQLITE_STATIC);
-    sqlite3_bind_double(row, 6, readings->rows[2 * i + 1]);
+    sqlite3_bind_double(row, 3, reading->time);
+    sqlite3_bind_text(row, 4, reading->type, -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 5, reading->device, -1, SQLITE_STATIC);
+    sqlite3_bind_double(row, 6, reading->value);
     int ret = sqlite3_step(row) == SQLITE_DONE ? 0 : failed(call, sink);
     sqlite3_reset(row);
     return ret;
@@ -289,7 +289,7 @@ static int insert(struct brume_call *call, const struct sink *sink,
 
 static int process(struct brume_call *call, void *state)
 {
-    cleanup(readings_input_finishp) struct readings_input readings = {0};
+    cleanup(readings_finishp) struct readings readings = {0};
     struct sink *sink = state;
     uint64_t sequence = brume_sequence(call);
 
@@ -302,7 +302,7 @@ static int process(struct brume_call *call, void *state)
     int ret = readings_input(call, 0, &readings);
     ret = ret < 0 ? ret : run_sql(call, sink, "BEGIN IMMEDIATE");
     for (size_t i = 0; ret == 0 && i < readings.n; i++) {
-        ret = insert(call, sink, &readings, i);
+        ret = insert(call, sink, &readings.list[i], i);
     }
     ret = ret < 0 ? ret : write_mark(call, sink, &sequence);
     ret = ret < 0 ? ret : run_sql(call, sink, "COMMIT");

@@ -17,8 +17,10 @@
 #include "base/base.h"
 #include "base/memory.h"
 #include "operator/builtin.h"
+#include "operator/keep.h"
 #include "operator/keys.h"
 #include "operator/readings.h"
+#include "operator/readings_dropped.h"
 
 enum { TYPE_MAX = READINGS_NAME_MAX - 7 }; /* " normal" goes behind it */
 

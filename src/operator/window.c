@@ -20,8 +20,10 @@
 #include "base/memory.h"
 #include "operator/aggregate.h"
 #include "operator/builtin.h"
+#include "operator/keep.h"
 #include "operator/keys.h"
 #include "operator/readings.h"
+#include "operator/readings_dropped.h"
 
 enum { STEPS_MAX = 1000 };
 #define INDEX_MAX 2e14 /* exact in a double: READINGS_TIME_MAX in the shortest steps */
