@@ -23,9 +23,9 @@ struct measuring {
     unsigned round, deaths;
     size_t n_wants, n_done; /* of this round */
     struct profile_want *wants;
-    bool *asked;    /* by want */
-    size_t current; /* the want that the stage is at; n_wants: none */
-    size_t n_told;  /* by this stage */
+    bool *asked, *told; /* by want */
+    size_t current;     /* the want that the stage is at; n_wants: none */
+    size_t n_told;      /* by this stage */
     unsigned device;
     bool running;  /* a stage is up */
     bool finished; /* and has told everything */
@@ -76,6 +76,7 @@ static void stop_and_finish(struct session *session)
 {
     free(session->measuring->wants);
     free(session->measuring->asked);
+    free(session->measuring->told);
     free(STEAL(session->measuring));
 }
 
@@ -107,6 +108,7 @@ static bool next_round(struct session *session)
     }
     free(STEAL(measuring->wants));
     free(STEAL(measuring->asked));
+    free(STEAL(measuring->told));
     measuring->n_done = 0;
     measuring->n_wants =
         profile_wanted(session->problem, session->profiles,
@@ -118,6 +120,7 @@ static bool next_round(struct session *session)
         return false;
     }
     measuring->asked = memory_new(measuring->n_wants, sizeof(*measuring->asked));
+    measuring->told = memory_new(measuring->n_wants, sizeof(*measuring->told));
     mark_duplicates(measuring);
     return true;
 }
@@ -263,12 +266,11 @@ static size_t want_of(const struct measuring *measuring, size_t index, const jso
     return i;
 }
 
-/* The stage died of the first thing it did, for want of memory: that much is known of it now.
- */
-static void record_starved(struct session *session)
+/* A stage died for want of memory: so much is known now of what it was to measure. */
+static void record_starved(struct session *session, size_t index)
 {
-    struct measuring *measuring = session->measuring;
-    const struct profile_want *want = &measuring->wants[measuring->current];
+    const struct measuring *measuring = session->measuring;
+    const struct profile_want *want = &measuring->wants[index];
     const struct profile_segment segment = {
         .from = want->from,
         .to = want->to,
@@ -281,7 +283,28 @@ static void record_starved(struct session *session)
     if (profile_record(session->profiles, key, &segment, &err) < 0) {
         log_event(LOG_WARN, "controller.measurement-refused", "why=\"%s\"", err.text);
     }
-    measuring->deaths = 0;
+}
+
+/* Takes note of it when a stage was starved by the first thing it did; when it got to none,
+ * again and again, of all that it was asked: what feeds that has no room there, either. */
+static void note_starved(struct session *session)
+{
+    struct measuring *measuring = session->measuring;
+
+    if (measuring->n_told > 0) {
+        return;
+    }
+    if (measuring->current < measuring->n_wants) {
+        record_starved(session, measuring->current);
+        measuring->deaths = 0;
+    } else if (measuring->deaths >= DEATHS_MOST) {
+        for (size_t i = 0; i < measuring->n_wants; i++) {
+            if (measuring->wants[i].device == measuring->device && !measuring->told[i]) {
+                record_starved(session, i);
+            }
+        }
+        measuring->deaths = 0;
+    }
 }
 
 void measuring_said(struct session *session, const char *stage, const json_t *message)
@@ -300,7 +323,12 @@ void measuring_said(struct session *session, const char *stage, const json_t *me
     if (strcmp(type, "measure-begin") == 0) {
         measuring->current = want_of(measuring, index, message);
     } else if (strcmp(type, "measured") == 0 && index < graph->n_operators) {
+        size_t want = want_of(measuring, index, message);
+
         measuring->current = measuring->n_wants;
+        if (want < measuring->n_wants) {
+            measuring->told[want] = true;
+        }
         if (record(session, index, message, &err) < 0) {
             log_event(LOG_WARN, "controller.measurement-refused", "operator=%s why=\"%s\"",
                       name, err.text);
@@ -334,9 +362,11 @@ void measuring_gone(struct session *session, const char *how, bool starved)
         go_on(session);
         return;
     }
-    if (starved && measuring->n_told == 0 && measuring->current < measuring->n_wants) {
-        record_starved(session);
-    } else if (++measuring->deaths >= DEATHS_MOST) {
+    measuring->deaths++;
+    if (starved) {
+        note_starved(session);
+    }
+    if (measuring->deaths >= DEATHS_MOST) {
         error_set(&err, -EIO, "measuring on %s: the stage was not done, and is gone: %s",
                   session->devices[measuring->device].name, how);
         fail(session, &err);
