@@ -1,6 +1,7 @@
 #include "operator/rig.h"
 
 #include <ftw.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +35,17 @@ static void read_request(struct request *request, const char *const *words)
 
 struct operator_instance *rig_open(const char *const *words)
 {
+    return rig_open_in(NULL, words);
+}
+
+struct operator_instance *rig_open_in(const char *folder, const char *const *words)
+{
     struct operator_instance *instance = NULL;
     struct request request;
     struct error err;
 
     read_request(&request, words);
+    request.setup.folder = folder;
     if (operator_open(&request.setup, &instance, &err) < 0) {
         fail_msg("%s", err.text);
     }
@@ -107,6 +114,54 @@ int rig_try(struct operator_instance *instance, uint64_t sequence, struct frame 
 
     operator_result_finish(&result);
     return ret;
+}
+
+static void wait_for(const struct operator_result *result)
+{
+    struct pollfd one = {.fd = result->wait_for, .events = POLLIN};
+
+    poll(&one, 1, (int)result->wait_ms);
+}
+
+struct frame *rig_await(struct operator_instance *instance, uint64_t sequence)
+{
+    struct operator_result result;
+    struct error err;
+    int ret;
+
+    while ((ret = operator_process(instance, sequence, NULL, &result, &err)) ==
+           OPERATOR_LATER) {
+        wait_for(&result);
+        operator_result_finish(&result);
+    }
+    if (ret != 0) {
+        fail_msg("%d: %s", ret, ret < 0 ? err.text : "there is no such frame");
+    }
+    struct frame *output = frame_ref(result.outputs[0]);
+    operator_result_finish(&result);
+    return output;
+}
+
+void rig_await_said(struct operator_instance *instance, uint64_t sequence, const char *text)
+{
+    struct operator_result result;
+    struct error err;
+    bool found = false;
+
+    while (!found) {
+        int ret = operator_process(instance, sequence, NULL, &result, &err);
+
+        if (ret != OPERATOR_LATER) {
+            fail_msg("%d: %s", ret, ret < 0 ? err.text : "there is such a frame");
+        }
+        for (size_t i = 0; i < result.n_said; i++) {
+            found = found || strstr(result.said[i], text) != NULL;
+        }
+        if (!found) {
+            wait_for(&result);
+        }
+        operator_result_finish(&result);
+    }
 }
 
 char *rig_hear(struct operator_instance *instance, uint64_t sequence,

@@ -11,6 +11,10 @@
 #define RIG_OPEN(...) rig_open((const char *const[]){__VA_ARGS__, NULL})
 struct operator_instance *rig_open(const char *const *words);
 
+/* The same with a folder of its own. */
+#define RIG_OPEN_IN(folder, ...) rig_open_in(folder, (const char *const[]){__VA_ARGS__, NULL})
+struct operator_instance *rig_open_in(const char *folder, const char *const *words);
+
 /* The same, and expects the error; its sentence goes to `ret_err`. */
 #define RIG_REFUSE(ret_err, ...) rig_refuse((const char *const[]){__VA_ARGS__, NULL}, ret_err)
 void rig_refuse(const char *const *words, struct error *ret_err);
@@ -29,6 +33,11 @@ struct frame *rig_pass(struct operator_instance *instance, struct frame *input);
 /* Processes a frame and returns what that gave: an error's code, OPERATOR_END, … */
 int rig_try(struct operator_instance *instance, uint64_t sequence, struct frame *const *inputs,
             struct error *ret_err);
+/* Asks a source for a frame until there is one; waits as it asks for. */
+struct frame *rig_await(struct operator_instance *instance, uint64_t sequence);
+/* Asks a source for a frame, which it does not have, until it says something with `text` in it.
+ */
+void rig_await_said(struct operator_instance *instance, uint64_t sequence, const char *text);
 /* Processes a frame and returns what was said, malloc'ed; NULL: nothing. */
 char *rig_hear(struct operator_instance *instance, uint64_t sequence,
                struct frame *const *inputs);
