@@ -34,6 +34,7 @@ void mqtt_client_complain(struct mqtt_client *client, const char *format, ...)
     va_list args;
 
     va_start(args, format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it takes the caller's for this one
     vsnprintf(client->trouble, sizeof(client->trouble), format, args);
     va_end(args);
     client->recovered = false;
@@ -284,6 +285,15 @@ void mqtt_client_tend(struct mqtt_client *client, uint64_t now_ms)
         if (code != MOSQ_ERR_SUCCESS) {
             fail_code(client, now_ms, code);
         }
+    }
+}
+
+void mqtt_client_leave(struct mqtt_client *client)
+{
+    if (client != NULL && client->state == MQTT_UP) {
+        mosquitto_disconnect(client->mosquitto);
+        mosquitto_loop_write(client->mosquitto, 1);
+        client->state = MQTT_DOWN;
     }
 }
 

@@ -95,6 +95,9 @@ void mqtt_client_write(struct mqtt_client *client, uint64_t now_ms);
 /* Looks after the keep-alive: may queue a ping. */
 void mqtt_client_tend(struct mqtt_client *client, uint64_t now_ms);
 
+/* Says good-bye, so that there is no last will. */
+void mqtt_client_leave(struct mqtt_client *client);
+
 /* Waits for something to happen, `ms` at most. */
 void mqtt_client_wait(struct mqtt_client *client, uint64_t now_ms, uint64_t ms);
 /* The descriptor that will be readable, or -1, and after how long to step in any case. */

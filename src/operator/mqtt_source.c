@@ -28,7 +28,9 @@
  * QoS 2 of libmosquitto loses a message when the process dies between PUBREC and PUBREL, so
  * `qos: 2` subscribes with QoS 1; the above gives what it promises. QoS 0 is what it is: what
  * was read is not lost, what was not may be. A broker that forgets what it promised to keep (as
- * mosquitto does when it is killed between two savings) delivers twice, or not at all.
+ * mosquitto does when it is killed between two savings) delivers twice, or not at all. With
+ * MQTT 3.1.1 each life that subscribes gets retained messages again, which MQTT 5 can leave
+ * out.
  *
  * The journal belongs to a run of the application, which the runtime names by the parameter
  * `run`: the first number of another run begins with what the last run did not have
@@ -43,6 +45,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "operator/mqtt_client.h"
+#include "operator/mqtt_frame.h"
 #include "operator/mqtt_journal.h"
 #include "operator/mqtt_store.h"
 #include "operator/mqtt_topic.h"
@@ -161,16 +164,6 @@ static const struct mqtt_hooks hooks = {
     .arrived = arrive,
     .unsubscribed = pass_fence,
 };
-
-static int infer(struct brume_call *call)
-{
-    uint32_t unknown = 0;
-
-    brume_output(call, 0, BRUME_U8, 1, &unknown);
-    brume_output(call, 0, BRUME_I64, 1, &unknown);
-    brume_output(call, 0, BRUME_U8, 1, &unknown);
-    return 0;
-}
 
 static void close_source(void *state)
 {
@@ -291,44 +284,6 @@ static int later(struct brume_call *call, uint64_t ms, int descriptor)
     return BRUME_LATER;
 }
 
-static int hand_on(struct brume_call *call, const struct mqtt_batch *batch)
-{
-    uint32_t n = (uint32_t)batch->n;
-    uint32_t size = 0;
-    uint32_t lines_size = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        size += batch->messages[i].size;
-        lines_size += (uint32_t)strlen(batch->messages[i].topic) + 1;
-    }
-    const struct brume_tensor *payloads = brume_output(call, 0, BRUME_U8, 1, &size);
-    const struct brume_tensor *ends = brume_output(call, 0, BRUME_I64, 1, &n);
-    const struct brume_tensor *lines = brume_output(call, 0, BRUME_U8, 1, &lines_size);
-    if (payloads == NULL || ends == NULL || lines == NULL) {
-        return brume_fail(call, "no memory for %u messages", n);
-    }
-    int64_t end = 0;
-    char *line = lines->data;
-    for (size_t i = 0; i < n; i++) {
-        const struct mqtt_message *message = &batch->messages[i];
-
-        if (message->size > 0) {
-            memcpy((char *)payloads->data + end, message->payload, message->size);
-        }
-        end += message->size;
-        ((int64_t *)ends->data)[i] = end;
-        size_t length = strlen(message->topic);
-        memcpy(line, message->topic, length);
-        for (char *at = line; (at = memchr(at, '\n', length - (size_t)(at - line))) != NULL;) {
-            *at = ' ';
-        }
-        line += length;
-        *line++ = '\n';
-    }
-    brume_set_captured_ns(call, batch->captured_ns);
-    return 0;
-}
-
 /* The first messages of the inbox become the batch of this number, once that is on the disk. */
 static int number(struct brume_call *call, struct source *source)
 {
@@ -359,7 +314,7 @@ static int number(struct brume_call *call, struct source *source)
     source->batch = batch;
     source->any = true;
     source->recalled = false;
-    return hand_on(call, &source->batch);
+    return mqtt_frame_output(call, &source->batch);
 }
 
 static int process(struct brume_call *call, void *state)
@@ -370,7 +325,7 @@ static int process(struct brume_call *call, void *state)
 
     if (source->any && sequence == source->batch.frame) {
         source->recalled = false;
-        return hand_on(call, &source->batch);
+        return mqtt_frame_output(call, &source->batch);
     }
     if (source->any && sequence < source->batch.frame) {
         return brume_fail(call, "number %llu is done and forgotten",
@@ -394,7 +349,7 @@ const struct brume_operator brume_exported_operator = {
     .summary = "hands on messages of an MQTT broker, each exactly once",
     .params = params,
     .outputs = outputs,
-    .infer = infer,
+    .infer = mqtt_frame_infer,
     .open = open_source,
     .process = process,
     .close = close_source,

@@ -81,7 +81,7 @@ static char *put_word(char *to, const struct mqtt_word *word, bool levels)
 {
     for (size_t i = 0; i < word->size; i++) {
         char letter = word->text[i];
-        bool bad = (letter >= 0 && letter < ' ') || letter == 0x7F || letter == '+' ||
+        bool bad = (unsigned char)letter < ' ' || letter == 0x7F || letter == '+' ||
                    letter == '#' || (letter == '/' && !levels);
 
         if (bad) {
