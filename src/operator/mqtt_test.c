@@ -1,7 +1,10 @@
 /* The story of an MQTT source: a private broker, and lives that end without a word. */
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -251,6 +254,99 @@ static void wherever_a_life_ends_each_message_comes_once(void **state)
     broker_destroy(broker);
 }
 
+struct record {
+    uint64_t sequence;
+    int first, n;
+};
+
+/* A life of so many calls that is then killed: what it gets it writes down, and that is done.
+ * The last frame may not have been written down. */
+static void live_and_be_killed(struct broker *broker, const char *folder, uint64_t next,
+                               int calls, int notes)
+{
+    struct operator_instance *source = SOURCE(broker, folder, "topic", "t", "batch", "2");
+
+    operator_set_done(source, next);
+    for (;;) {
+        struct operator_result result;
+        struct error err;
+        int ret = operator_process(source, next, NULL, &result, &err);
+
+        if (--calls == 0) {
+            (void)kill(getpid(), SIGKILL);
+        }
+        if (ret == OPERATOR_LATER) {
+            struct pollfd one = {.fd = result.wait_for, .events = POLLIN};
+
+            poll(&one, 1, (int)result.wait_ms);
+            continue;
+        }
+        const struct frame *frame = result.outputs[0];
+        struct record record = {next, number_of(frame, 0), count_of(frame)};
+        if (ret != 0 || write(notes, &record, sizeof(record)) != sizeof(record)) {
+            _exit(1);
+        }
+        operator_set_done(source, ++next);
+        operator_result_finish(&result);
+    }
+}
+
+static void killed_again_and_again_it_goes_on(void **state)
+{
+    enum { MANY = 60 };
+    struct broker *broker = start();
+    char *folder = rig_folder();
+    uint64_t next = 0;
+    int got = 0;
+    (void)state;
+
+    introduce(broker, "5");
+    broker_publish(broker, "t", 0, MANY, 1);
+    for (int calls = 1; got < MANY; calls++) {
+        struct record record;
+        int notes[2];
+        int status;
+
+        assert_int_equal(pipe(notes), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            live_and_be_killed(broker, folder, next, calls, notes[1]);
+        }
+        close(notes[1]);
+        while (read(notes[0], &record, sizeof(record)) == sizeof(record)) {
+            assert_int_equal(record.sequence, next++);
+            assert_int_equal(record.first, got);
+            got += record.n;
+        }
+        close(notes[0]);
+        waitpid(child, &status, 0);
+        assert_true(WIFSIGNALED(status));
+    }
+    struct operator_instance *source = SOURCE(broker, folder, "topic", "t");
+    broker_publish(broker, "t", MANY, 2, 1);
+    expect(source, next, MANY, 2);
+    operator_close(source);
+    rig_remove(folder);
+    broker_destroy(broker);
+}
+
+static void what_is_too_large_is_dropped(void **state)
+{
+    struct broker *broker = start();
+    (void)state;
+
+    introduce(broker, "3.1.1");
+    broker_run(broker, "head -c 17000000 /dev/zero >large");
+    cleanup(memory_free) char *command = memory_format(
+        "mosquitto_pub -p %d -q 1 -t t -f large && mosquitto_pub -p %d -q 1 -t t -m 7",
+        broker->port, broker->port);
+    broker_run(broker, command);
+    struct operator_instance *source = SOURCE(broker, NULL, "topic", "t", "version", "3.1.1");
+    expect(source, 0, 7, 1);
+    operator_close(source);
+    broker_destroy(broker);
+}
+
 static void without_a_folder_it_says_what_that_costs(void **state)
 {
     struct broker *broker = start();
@@ -305,6 +401,24 @@ static void equal_messages_are_not_the_same(void **state)
     operator_close(source);
     rig_remove(folder);
     broker_destroy(broker);
+}
+
+static void the_same_id_and_payload_may_be_a_new_message(void **state)
+{
+    char *folder = rig_folder();
+    (void)state;
+
+    for (uint64_t next = 0; next < 2; next++) { /* brokers that both begin with id 1 */
+        struct broker *broker = start();
+
+        introduce(broker, "5");
+        broker_publish(broker, "t", 5, 1, 1);
+        struct operator_instance *source = SOURCE(broker, folder, "topic", "t");
+        assert_int_equal(take(source, next, 5), 1);
+        operator_close(source);
+        broker_destroy(broker);
+    }
+    rig_remove(folder);
 }
 
 static void a_broker_that_dies_costs_nothing(void **state)
@@ -443,9 +557,12 @@ int main(void)
         cmocka_unit_test(what_is_not_done_is_not_acknowledged),
         cmocka_unit_test(a_number_gives_the_same_messages_in_the_next_life),
         cmocka_unit_test(wherever_a_life_ends_each_message_comes_once),
+        cmocka_unit_test(killed_again_and_again_it_goes_on),
+        cmocka_unit_test(what_is_too_large_is_dropped),
         cmocka_unit_test(without_a_folder_it_says_what_that_costs),
         cmocka_unit_test(another_run_begins_with_what_was_not_acknowledged),
         cmocka_unit_test(equal_messages_are_not_the_same),
+        cmocka_unit_test(the_same_id_and_payload_may_be_a_new_message),
         cmocka_unit_test(a_broker_that_dies_costs_nothing),
         cmocka_unit_test(a_password_is_read_from_its_file),
         cmocka_unit_test(certificates_are_checked),
