@@ -208,6 +208,7 @@ const struct brume_operator brume_exported_operator = {
     .summary = "tells a person of readings, on the terminal or by a webhook",
     .params = params,
     .inputs = inputs,
+    .flags = BRUME_LIVE,
     .open = open_alert,
     .process = process,
     .close = close_alert,

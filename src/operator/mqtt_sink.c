@@ -327,6 +327,7 @@ const struct brume_operator brume_exported_operator = {
     .summary = "publishes readings, messages or bytes to an MQTT broker",
     .params = params,
     .inputs = inputs,
+    .flags = BRUME_LIVE,
     .infer = infer,
     .open = open_sink,
     .process = process,

@@ -349,6 +349,7 @@ const struct brume_operator brume_exported_operator = {
     .summary = "hands on messages of an MQTT broker, each exactly once",
     .params = params,
     .outputs = outputs,
+    .flags = BRUME_LIVE,
     .infer = mqtt_frame_infer,
     .open = open_source,
     .process = process,
