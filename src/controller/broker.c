@@ -89,6 +89,7 @@ static int write_config(const struct broker *broker, const char *host, unsigned 
                       "autosave_interval 1000\n"
                       "max_inflight_messages 0\n"
                       "max_queued_messages 0\n"
+                      "set_tcp_nodelay true\n"
                       "log_dest stderr\n"
                       "log_type error\n"
                       "%s",
