@@ -211,6 +211,11 @@ int broker_start(const struct broker_setup *setup, struct deployment *deployment
     return 0;
 }
 
+const char *broker_address(const struct broker *broker)
+{
+    return broker->address;
+}
+
 void broker_stop(struct broker *broker)
 {
     if (broker == NULL) {

@@ -22,6 +22,7 @@ struct broker_setup {
  * *ret_broker is NULL when none does. -ENOENT: there is no Mosquitto on this machine. */
 int broker_start(const struct broker_setup *setup, struct deployment *deployment,
                  struct broker **ret_broker, struct error *err);
-void broker_stop(struct broker *broker); /* accepts NULL */
+const char *broker_address(const struct broker *broker); /* host:port */
+void broker_stop(struct broker *broker);                 /* accepts NULL */
 
 #endif

@@ -59,6 +59,16 @@ static void deadline_due(uv_timer_t *timer)
     run_drain(timer->data);
 }
 
+/* Sensors have to know where to publish. */
+static void say_broker(struct session *session)
+{
+    if (session->run->broker != NULL) {
+        cleanup(memory_free) char *text =
+            memory_format("the embedded broker is at %s", broker_address(session->run->broker));
+        front_say(session->front, json_pack("{ssss}", "type", "note", "text", text));
+    }
+}
+
 int run_start(struct session *session, struct error *err)
 {
     struct run *run = memory_new(1, sizeof(*run));
@@ -91,6 +101,7 @@ int run_start(struct session *session, struct error *err)
     if (r < 0) {
         return r;
     }
+    say_broker(session);
     run_reconcile(session);
     return 0;
 }
