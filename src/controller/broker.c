@@ -90,8 +90,7 @@ static int write_config(const struct broker *broker, const char *host, unsigned 
                       "max_inflight_messages 0\n"
                       "max_queued_messages 0\n"
                       "set_tcp_nodelay true\n"
-                      "log_dest stderr\n"
-                      "log_type error\n"
+                      "log_dest none\n"
                       "%s",
                       port, host, folder, geteuid() == 0 ? "user root\n" : "");
 
@@ -148,8 +147,12 @@ static int launch(struct broker *broker, struct error *err)
 {
     char *argv[] = {(char *)(uintptr_t) "mosquitto", (char *)(uintptr_t) "-c", broker->config,
                     NULL};
-    const struct launch what = {
-        .program = broker->program, .argv = argv, .token = "", .namespace = -1, .cpu = -1};
+    const struct launch what = {.program = broker->program,
+                                .argv = argv,
+                                .token = "",
+                                .quiet = true,
+                                .namespace = -1,
+                                .cpu = -1};
     int r = launch_start(&what, &broker->pid, &broker->pidfd, err);
 
     if (r < 0) {

@@ -62,6 +62,13 @@ static int keep_to(int cpu)
     return sched_setaffinity(0, sizeof(set), &set);
 }
 
+static int hush(void)
+{
+    int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    return nothing < 0 ? -1 : dup2(nothing, STDERR_FILENO);
+}
+
 /* Between fork and exec: only what is safe there. */
 static _Noreturn void become(const struct launch *launch, int input, int report, pid_t parent)
 {
@@ -80,7 +87,7 @@ static _Noreturn void become(const struct launch *launch, int input, int report,
         give_up(report, STEP_NAMESPACE);
     }
     if (dup2(input, STDIN_FILENO) < 0 || fcntl(STDIN_FILENO, F_SETFD, 0) < 0 ||
-        dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
+        (launch->quiet && hush() < 0) || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
         close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
         give_up(report, STEP_DESCRIPTORS);
     }

@@ -20,6 +20,7 @@ struct launch {
     const char *program;
     char *const *argv;
     const char *token;
+    bool quiet;    /* what it says is nobody's business */
     int namespace; /* descriptor of a network namespace; -1: this one */
     int cpu;       /* the only one it may run on, as the kernel numbers them; -1: any */
     unsigned n_doors;
