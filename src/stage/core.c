@@ -100,6 +100,7 @@ struct core *core_create(const struct core_config *config)
     core->started = config->n_groups == 0;
     count_readers(core);
     slots_create(core);
+    mark_raise(core, config->done);
     mark_update(core);
     return core;
 }

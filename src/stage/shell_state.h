@@ -34,6 +34,7 @@ struct shell {
     char *run; /* names the run of the application, or NULL */
     struct runner *runner;
     struct journal **journals; /* by operator; NULL but for sinks */
+    struct journal *mark;      /* of a stage with sources: how far all is done; or NULL */
     struct watch **watches; /* by operator: the descriptor that a source waits for, or NULL */
     struct core *core;      /* once the operators are open */
     struct peers *peers;

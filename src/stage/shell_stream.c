@@ -51,6 +51,18 @@ static void apply_effects(struct shell *shell)
     }
 }
 
+/* A source must not be asked again for what was done in an earlier life, and its neighbours may
+ * have to learn that first themselves. */
+static int keep_mark(struct shell *shell, struct error *err)
+{
+    uint64_t done = core_done(shell->core);
+
+    if (shell->mark == NULL || done == CORE_ALL || done <= journal_mark(shell->mark)) {
+        return 0;
+    }
+    return journal_note(shell->mark, done - 1, 1, err);
+}
+
 int stream_feed(void *owner, const struct core_event *event, struct error *err)
 {
     struct shell *shell = owner;
@@ -62,6 +74,7 @@ int stream_feed(void *owner, const struct core_event *event, struct error *err)
     }
     timed.now = clock_ms();
     int r = core_step(shell->core, &timed, err);
+    r = r < 0 ? r : keep_mark(shell, err);
     apply_effects(shell);
     return r;
 }
@@ -144,6 +157,12 @@ static int open_journals(struct shell *shell, struct error *err)
     shell->watches = memory_new(config->core.n_operators, sizeof(struct watch *));
     for (unsigned i = 0; i < config->core.n_operators && r == 0; i++) {
         struct core_operator *state = &config->core.operators[i];
+
+        if (state->source && shell->mark == NULL) {
+            r = journal_open(shell->state_folder, config->operators[i]->name, &shell->mark,
+                             err);
+            config->core.done = r == 0 ? journal_mark(shell->mark) : 0;
+        }
 
         if (state->sink) {
             r = journal_open(shell->state_folder, config->operators[i]->name,
@@ -349,4 +368,5 @@ void stream_stop(struct shell *shell)
     for (unsigned i = 0; shell->journals != NULL && i < shell->config->core.n_operators; i++) {
         journal_close(STEAL(shell->journals[i]));
     }
+    journal_close(STEAL(shell->mark));
 }
