@@ -25,18 +25,21 @@ static void team_count(struct layout_weight *weight, const struct layout *layout
     }
 }
 
-/* Groups that may exist at all: pins, closed boundaries, what may be replicated. */
 /* Two neighbours on one device with one core would be one process, only slower: whatever says
- * otherwise is an error of measurement. */
+ * otherwise is an error of measurement. With more cores, several processes of one part may make
+ * the rate higher, but nothing makes a frame's way shorter: one process works on its branches
+ * side by side, too. */
 static bool torn(const struct planner_problem *problem, const struct layout *layout, unsigned i)
 {
     const struct layout_group *group = &layout->groups[i], *before = group - 1;
 
     return i > 0 && group->single != LAYOUT_TEAM && group->single == before->single &&
-           problem->devices[group->single].cores <= 1 &&
+           (problem->devices[group->single].cores <= 1 ||
+            problem->objective == GRAPH_LATENCY) &&
            problem_groupable(problem, before->from, group->to);
 }
 
+/* Groups that may exist at all: pins, closed boundaries, what may be replicated. */
 static bool groups_allowed(const struct layout_weight *weight, const struct layout *layout)
 {
     const struct planner_problem *problem = weight->problem;

@@ -87,7 +87,6 @@ static void write_application(const char *name, const char *head)
         "kind: Application\n"
         "metadata: { name: %s }\n"
         "spec:\n"
-        "  objective: latency\n"
         "  operators:\n%s"
         "    - { name: type, use: classify, in: [readings], with: { types: 'CO,NO2' } }\n"
         "    - { name: co, use: average, in: [type.CO], with: { count: 24 } }\n"
