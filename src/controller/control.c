@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "net/door.h"
 #include "net/hello.h"
-#include "net/link.h"
 
 struct guest {
     struct guest *next;
@@ -22,7 +22,7 @@ struct guest {
 struct control {
     const struct control_events *events;
     void *owner;
-    struct listener *listener;
+    struct door *door;
     char address[128];
     struct guest *guests;
 };
@@ -86,44 +86,25 @@ static void nothing_opened(void *owner, struct link *link)
     (void)link;
 }
 
-static void stranger_closed(void *owner, struct link *link, const char *why)
-{
-    (void)owner;
-    (void)link;
-    (void)why;
-}
-
 static const struct link_events guest_events = {nothing_opened, guest_came, guest_closed};
 
-static void stranger_came(void *owner, struct link *link, const struct message *message,
-                          void *payload)
+static bool hello_came(void *owner, struct link *link, const struct message *message,
+                       const struct hello *hello)
 {
     struct control *control = owner;
-    struct hello hello = {0};
-    struct guest *guest = NULL;
-    struct error err;
+    struct guest *guest = find(control, hello->from);
 
-    if (message->kind == MESSAGE_HELLO &&
-        hello_from_text(payload, message->size, &hello, &err) == 0) {
-        guest = find(control, hello.from);
+    (void)message;
+    if (guest == NULL || !hello_token_equal(hello->token, guest->token)) {
+        return false;
     }
-    free(payload);
-    if (guest == NULL || !hello_token_equal(hello.token, guest->token)) {
-        log_event(LOG_WARN, "controller.stranger", "address=%s", link_peer(link));
-        hello_finish(&hello);
-        link_close(link);
-        return;
-    }
-    hello_finish(&hello);
     link_close(guest->link);
     guest->link = link;
     link_trust(link);
     link_adopt(link, &guest_events, guest);
     control->events->hello(control->owner, guest->stage);
+    return true;
 }
-
-static const struct link_events stranger_events = {nothing_opened, stranger_came,
-                                                   stranger_closed};
 
 int control_create(uv_loop_t *loop, const char *host, const struct control_events *events,
                    void *owner, struct control **ret_control, struct error *err)
@@ -134,13 +115,14 @@ int control_create(uv_loop_t *loop, const char *host, const struct control_event
     control->events = events;
     control->owner = owner;
     snprintf(address, sizeof(address), "%s:0", host);
-    int r = listener_open(loop, address, &stranger_events, control, &control->listener, err);
+    const struct door_setup setup = {.address = address, .hello = hello_came, .owner = control};
+    int r = door_open(loop, &setup, &control->door, err);
     if (r < 0) {
         free(control);
         return r;
     }
     snprintf(control->address, sizeof(control->address), "%s:%u", host,
-             listener_port(control->listener));
+             door_port(control->door));
     *ret_control = control;
     return 0;
 }
@@ -202,6 +184,6 @@ void control_destroy(struct control *control)
     while (control->guests != NULL) {
         control_forget(control, control->guests->stage);
     }
-    listener_close(control->listener);
+    door_close(control->door);
     free(control);
 }
