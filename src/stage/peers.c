@@ -132,7 +132,9 @@ int peers_create(uv_loop_t *loop, const struct peers_setup *setup, struct peers 
                             .events = setup->events,
                             .owner = setup->owner,
                             .token = memory_text(setup->token)};
-    int r = listener_open(loop, address, &peers_stranger_events, peers, &peers->listener, err);
+    const struct door_setup door = {
+        .address = address, .hello = peer_hello_came, .owner = peers};
+    int r = door_open(loop, &door, &peers->door, err);
     if (r < 0) {
         free(peers->token);
         free(peers);
@@ -180,7 +182,7 @@ void peers_destroy(struct peers *peers)
     if (peers == NULL) {
         return;
     }
-    listener_close(STEAL(peers->listener));
+    door_close(STEAL(peers->door));
     for (unsigned i = 0; i < peers->config->core.n_in_links; i++) {
         finish_peer(&peers->in[i]);
     }
@@ -193,7 +195,7 @@ void peers_destroy(struct peers *peers)
 
 unsigned peers_port(const struct peers *peers)
 {
-    return listener_port(peers->listener);
+    return door_port(peers->door);
 }
 
 void peers_set_address(struct peers *peers, const char *stage, const char *address)

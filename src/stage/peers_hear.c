@@ -1,5 +1,5 @@
 /* What comes on the data links, as events of the core. Nothing is believed that was not
- * checked: a peer that breaks the rules loses its link, a stranger is shown out. */
+ * checked: a peer that breaks the rules loses its link. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,44 +111,17 @@ void peer_came(void *owner, struct link *link, const struct message *message, vo
     }
 }
 
-/* Who dials this stage and has not said who it is. */
-
-static void stranger_closed(void *owner, struct link *link, const char *why)
-{
-    (void)owner;
-    (void)link;
-    (void)why;
-}
-
-static void stranger_opened(void *owner, struct link *link)
-{
-    (void)owner;
-    (void)link;
-}
-
-static void stranger_came(void *owner, struct link *link, const struct message *message,
-                          void *payload)
+bool peer_hello_came(void *owner, struct link *link, const struct message *message,
+                     const struct hello *hello)
 {
     struct peers *peers = owner;
-    struct hello hello = {0};
-    struct error err = {0};
-    int index = -1;
+    int index = stage_config_in_link(peers->config, hello->from);
+    struct error err;
 
-    if (message->kind == MESSAGE_HELLO &&
-        hello_from_text(payload, message->size, &hello, &err) == 0 &&
-        hello_token_equal(hello.token, peers->token) &&
-        strcmp(hello.to, peers->config->stage->name) == 0) {
-        index = stage_config_in_link(peers->config, hello.from);
+    if (index < 0 || strcmp(hello->to, peers->config->stage->name) != 0 ||
+        !hello_token_equal(hello->token, peers->token)) {
+        return false;
     }
-    free(payload);
-    if (index < 0) {
-        log_event(LOG_WARN, "stage.stranger", "stage=%s address=%s", peers->config->stage->name,
-                  link_peer(link));
-        hello_finish(&hello);
-        link_close(link);
-        return;
-    }
-    hello_finish(&hello);
     struct peer *peer = &peers->in[index];
     if (peer->link != NULL) {
         peer_forget_link(peer);
@@ -160,7 +133,5 @@ static void stranger_came(void *owner, struct link *link, const struct message *
     const struct core_event event = {
         .kind = CORE_HELLO_CAME, .link = (unsigned)index, .done = message->done};
     peers->events->event(peers->owner, &event, &err);
+    return true;
 }
-
-const struct link_events peers_stranger_events = {stranger_opened, stranger_came,
-                                                  stranger_closed};

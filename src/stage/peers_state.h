@@ -3,7 +3,7 @@
 #ifndef STAGE_PEERS_STATE_H
 #define STAGE_PEERS_STATE_H
 
-#include "net/link.h"
+#include "net/door.h"
 #include "stage/peers.h"
 
 enum {
@@ -31,14 +31,13 @@ struct peers {
     const struct peers_events *events;
     void *owner;
     char *token;
-    struct listener *listener;
+    struct door *door;
     unsigned n_timers; /* retry timers not yet closed */
     bool destroyed;
     struct peer *in, *out;
 };
 
-extern const struct link_events peer_events;           /* of a link that has said who it is */
-extern const struct link_events peers_stranger_events; /* of one that has not; owner: peers */
+extern const struct link_events peer_events; /* of a link that has said who it is */
 
 void peer_add_counters(struct link_counters *sum, const struct link *link);
 /* Closes the link and tells the core. */
@@ -46,5 +45,8 @@ void peer_forget_link(struct peer *peer);
 /* The same for a link that broke: the controller hears of it, a receiver is dialled again. */
 void peer_lost(struct peer *peer, const char *why);
 void peer_came(void *owner, struct link *link, const struct message *message, void *payload);
+/* A sender that this stage knows is let in. */
+bool peer_hello_came(void *owner, struct link *link, const struct message *message,
+                     const struct hello *hello);
 
 #endif

@@ -1,0 +1,218 @@
+/* A stage's shell and a controller that the test plays, on one loop. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/test.h"
+#include "stage/shell.h"
+#include "stage/shell_state.h"
+
+/* Three frames of noise that nobody wants. */
+static const char deployment[] =
+    "{'application': 'noise', 'window': 4, 'operators': ["
+    "{'name': 'noise', 'origin': 'noise', 'use': 'noise-source', 'group': 'all', 'params': ["
+    "{'name': 'size', 'value': '8x8'}, {'name': 'frames', 'value': '3'}], 'inputs': []},"
+    "{'name': 'out', 'origin': 'out', 'use': 'null-sink', 'group': 'all', 'params': [],"
+    " 'inputs': [{'from': 'noise', 'port': 0}]}],"
+    "'stages': [{'name': 'all-1', 'group': 'all', 'device': 'here', 'workers': 1}],"
+    "'channels': []}";
+
+struct desk {
+    uv_loop_t loop;
+    struct listener *listener;
+    struct shell *shell;
+    struct link *stage; /* the stage's link; NULL: none */
+    char address[64];
+    char *data_address; /* from `ready` */
+    char heard[256]; /* since the last link: hello, and the types of what came, but reports */
+    unsigned n_reports;  /* since then */
+    struct link *caller; /* somebody who dials the stage */
+    bool caller_opened;
+};
+
+static void note(struct desk *desk, const char *what)
+{
+    size_t used = strlen(desk->heard);
+
+    snprintf(desk->heard + used, sizeof(desk->heard) - used, "%s%s", used > 0 ? " " : "", what);
+}
+
+static void stage_opened(void *owner, struct link *link)
+{
+    struct desk *desk = owner;
+
+    desk->stage = link;
+    desk->heard[0] = '\0';
+    desk->n_reports = 0;
+}
+
+static void stage_came(void *owner, struct link *link, const struct message *message,
+                       void *payload)
+{
+    struct desk *desk = owner;
+    cleanup(json_decrefp) json_t *json = json_loadb(payload, message->size, 0, NULL);
+    const char *type = json_string_value(json_object_get(json, "type"));
+
+    (void)link;
+    free(payload);
+    assert_non_null(json);
+    if (message->kind == MESSAGE_HELLO) {
+        note(desk, "hello");
+    } else if (strcmp(type, "report") == 0) {
+        desk->n_reports++;
+    } else {
+        note(desk, type);
+    }
+    if (type != NULL && strcmp(type, "ready") == 0) {
+        free(desk->data_address);
+        desk->data_address = memory_text(json_string_value(json_object_get(json, "address")));
+    }
+}
+
+static void stage_closed(void *owner, struct link *link, const char *why)
+{
+    struct desk *desk = owner;
+
+    (void)why;
+    if (desk->stage == link) {
+        desk->stage = NULL;
+    }
+}
+
+static const struct link_events stage_events = {stage_opened, stage_came, stage_closed};
+
+static void caller_opened(void *owner, struct link *link)
+{
+    struct desk *desk = owner;
+
+    (void)link;
+    desk->caller_opened = true;
+}
+
+static void caller_came(void *owner, struct link *link, const struct message *message,
+                        void *payload)
+{
+    (void)owner;
+    (void)link;
+    (void)message;
+    free(payload);
+}
+
+static void caller_closed(void *owner, struct link *link, const char *why)
+{
+    struct desk *desk = owner;
+
+    (void)link;
+    (void)why;
+    desk->caller = NULL;
+}
+
+static const struct link_events caller_events = {caller_opened, caller_came, caller_closed};
+
+static int start(void **state)
+{
+    struct desk *desk = calloc(1, sizeof(*desk));
+    struct error err;
+
+    assert_non_null(desk);
+    uv_loop_init(&desk->loop);
+    assert_int_equal(
+        listener_open(&desk->loop, "127.0.0.1:0", &stage_events, desk, &desk->listener, &err),
+        0);
+    snprintf(desk->address, sizeof(desk->address), "127.0.0.1:%u",
+             listener_port(desk->listener));
+    const struct shell_options options = {"all-1", desk->address, "secret"};
+    assert_int_equal(shell_create(&desk->loop, &options, &desk->shell, &err), 0);
+    *state = desk;
+    return 0;
+}
+
+/* Once the stage has ended, nothing of it keeps the loop. */
+static int stop(void **state)
+{
+    struct desk *desk = *state;
+
+    listener_close(desk->listener);
+    link_close(desk->stage);
+    uv_run(&desk->loop, UV_RUN_DEFAULT);
+    assert_null(desk->caller);
+    shell_destroy(desk->shell);
+    assert_int_equal(uv_loop_close(&desk->loop), 0);
+    free(desk->data_address);
+    free(desk);
+    return 0;
+}
+
+static void wait_for(struct desk *desk, const char *heard)
+{
+    while (strcmp(desk->heard, heard) != 0) {
+        if (desk->n_reports > 3) {
+            fail_msg("'%s' was heard, not '%s'", desk->heard, heard);
+        }
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+}
+
+/* ' stands for ". */
+static void say(struct desk *desk, const char *words)
+{
+    cleanup(memory_free) char *text = memory_text(words);
+
+    for (char *c = text; *c != '\0'; c++) {
+        if (*c == '\'') {
+            *c = '"';
+        }
+    }
+    link_send_text(desk->stage, MESSAGE_CONTROL, text);
+}
+
+static void configure(struct desk *desk)
+{
+    cleanup(memory_free) char *text =
+        memory_format("{'type': 'configure', 'state': null, 'data_token': 'data', 'peers': {}, "
+                      "'drain': false, 'deployment': %s}",
+                      deployment);
+
+    say(desk, text);
+}
+
+static void until_lost(struct desk *desk)
+{
+    while (desk->stage != NULL) {
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+}
+
+static void who_says_nothing_does_not_keep_a_stage_from_ending(void **state)
+{
+    struct desk *desk = *state;
+    struct error err;
+
+    wait_for(desk, "hello");
+    configure(desk);
+    wait_for(desk, "hello ready working finished");
+    assert_int_equal(
+        link_dial(&desk->loop, desk->data_address, &caller_events, desk, &desk->caller, &err),
+        0);
+    while (!desk->caller_opened) {
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+    uv_run(&desk->loop, UV_RUN_NOWAIT);
+    assert_non_null(desk->caller);
+    say(desk, "{'type': 'stop'}");
+    until_lost(desk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(who_says_nothing_does_not_keep_a_stage_from_ending,
+                                        start, stop),
+    };
+    return cmocka_run_group_tests_name("shell", tests, NULL, NULL);
+}
