@@ -17,6 +17,7 @@
 enum {
     REDIAL_MS = 200,
     REPORT_MS = 500,
+    LAST_WORD_MS = 5000, /* to reach a controller that is not told yet what went wrong */
 };
 
 void shell_say(struct shell *shell, json_t *json)
@@ -30,15 +31,39 @@ void shell_say(struct shell *shell, json_t *json)
     free(text);
 }
 
+static void last_word_due(uv_timer_t *timer)
+{
+    shell_stop(timer->data);
+}
+
+static void say_failure(struct shell *shell)
+{
+    shell_say(shell, json_pack("{ssss}", "type", "failed", "error", shell->failure));
+    shell_stop(shell);
+}
+
+static void end_work(struct shell *shell)
+{
+    measure_stop(STEAL(shell->measure));
+    stream_stop(shell);
+}
+
 void shell_fail(struct shell *shell, const struct error *err)
 {
     char quoted[300];
 
     log_event(LOG_ERROR, "stage.failed", "stage=%s why=%s", shell->name,
               log_quote(err->text, quoted, sizeof(quoted)));
-    shell_say(shell, json_pack("{ssss}", "type", "failed", "error", err->text));
-    shell->failed = true;
-    shell_stop(shell);
+    if (shell->stopping || shell->failure != NULL) {
+        return;
+    }
+    shell->failure = memory_text(err->text);
+    if (shell->control != NULL) {
+        say_failure(shell);
+    } else {
+        end_work(shell);
+        uv_timer_start(&shell->wake, last_word_due, LAST_WORD_MS, 0);
+    }
 }
 
 static void report_due(uv_timer_t *timer)
@@ -108,9 +133,12 @@ static void control_opened(void *owner, struct link *link)
     link_near_host(link, shell->host, sizeof(shell->host));
     link_send_text(link, MESSAGE_HELLO, text);
     free(text);
+    shell->control = STEAL(shell->dialled);
     log_event(LOG_INFO, "stage.controller-up", "stage=%s", shell->name);
-    if (shell->core != NULL) {
-        stream_say_ready(shell);
+    if (shell->failure != NULL) {
+        say_failure(shell);
+    } else {
+        stream_say_again(shell);
     }
 }
 
@@ -120,7 +148,7 @@ static void control_closed(void *owner, struct link *link, const char *why)
     char quoted[200];
 
     (void)link;
-    shell->control = NULL;
+    shell->control = shell->dialled = NULL;
     if (!shell->stopping) {
         log_event(LOG_INFO, "stage.controller-lost", "stage=%s why=%s", shell->name,
                   log_quote(why, quoted, sizeof(quoted)));
@@ -132,7 +160,7 @@ static const struct link_events control_events = {control_opened, control_came, 
 
 static int dial_controller(struct shell *shell, struct error *err)
 {
-    return link_dial(shell->loop, shell->controller, &control_events, shell, &shell->control,
+    return link_dial(shell->loop, shell->controller, &control_events, shell, &shell->dialled,
                      err);
 }
 
@@ -143,7 +171,7 @@ static void redial_due(uv_timer_t *timer)
 
     if (shell->control != NULL) {
         uv_timer_stop(timer);
-    } else if (dial_controller(shell, &err) < 0) {
+    } else if (shell->dialled == NULL && dial_controller(shell, &err) < 0) {
         log_event(LOG_WARN, "stage.dial-failed", "stage=%s why=\"%s\"", shell->name, err.text);
     }
 }
@@ -173,8 +201,8 @@ void shell_stop(struct shell *shell)
         return;
     }
     shell->stopping = true;
-    measure_stop(STEAL(shell->measure));
-    stream_stop(shell);
+    end_work(shell);
+    link_close(STEAL(shell->dialled));
     if (shell->control != NULL) {
         link_close_after_sending(STEAL(shell->control));
     }
@@ -185,7 +213,7 @@ void shell_stop(struct shell *shell)
 
 int shell_destroy(struct shell *shell)
 {
-    int code = shell->failed ? EX_SOFTWARE : EX_OK;
+    int code = shell->failure != NULL ? EX_SOFTWARE : EX_OK;
 
     stage_config_destroy(shell->config);
     deployment_destroy(shell->deployment);
@@ -198,6 +226,7 @@ int shell_destroy(struct shell *shell)
     free(shell->name);
     free(shell->controller);
     free(shell->token);
+    free(shell->failure);
     free(shell);
     return code;
 }

@@ -21,10 +21,12 @@ struct watch;
 struct shell {
     uv_loop_t *loop;
     char *name, *controller, *token;
-    char host[64]; /* where this stage is reached: the near end of the control link */
-    struct link *control;
+    char host[64];        /* where this stage is reached: the near end of the control link */
+    struct link *dialled; /* the control link until it is up; then it is `control` */
+    struct link *control; /* hello was said on it */
     uv_timer_t redial, report, wake;
-    bool stopping, failed;
+    bool stopping;
+    char *failure; /* what ends the stage, a sentence; NULL: nothing */
 
     /* From the deployment on. */
     struct deployment *deployment;
@@ -40,15 +42,17 @@ struct shell {
     struct peers *peers;
     json_t *addresses; /* of peers, until `peers` is there */
     bool draining;
-    bool working; /* an operator has run */
+    bool working;  /* an operator has run */
+    bool finished; /* every frame is done */
 
     struct measure *measure; /* a measurement under way */
 };
 
-/* Says something to the controller; takes `json`. Lost when there is no link: all that matters
- * is said again after the next hello. */
+/* Says something to the controller; takes `json`. Lost when no link is up: all that matters is
+ * said again after the next hello. */
 void shell_say(struct shell *shell, json_t *json);
-/* Tells the controller what is wrong, in a sentence, and ends the stage. */
+/* Tells the controller what is wrong, in a sentence, and ends the stage; if no link is up, work
+ * ends, and the rest waits some seconds for one. */
 void shell_fail(struct shell *shell, const struct error *err);
 
 /* Takes the deployment out of a `configure` message and opens the operators. */
@@ -57,6 +61,8 @@ void stream_set_addresses(struct shell *shell, json_t *addresses);
 void stream_drain(struct shell *shell);
 void stream_stop(struct shell *shell);
 void stream_say_ready(struct shell *shell);
+/* After hello: that it is ready, works, has finished, as far as it does. */
+void stream_say_again(struct shell *shell);
 
 /* Feeds the core of a shell (`owner`) and carries out what follows. */
 int stream_feed(void *owner, const struct core_event *event, struct error *err);

@@ -16,6 +16,17 @@ enum { REPLICA_NICE = 10 };
 
 static void wake_due(uv_timer_t *timer);
 
+static void say_working(struct shell *shell)
+{
+    shell_say(shell, json_pack("{ss}", "type", "working"));
+}
+
+static void say_finished(struct shell *shell)
+{
+    shell_say(shell, report_make(shell));
+    shell_say(shell, json_pack("{ss}", "type", "finished"));
+}
+
 static void apply_effects(struct shell *shell)
 {
     struct core_effect effect;
@@ -40,8 +51,8 @@ static void apply_effects(struct shell *shell)
             break;
         }
         case CORE_FINISHED:
-            shell_say(shell, report_make(shell));
-            shell_say(shell, json_pack("{ss}", "type", "finished"));
+            shell->finished = true;
+            say_finished(shell);
             break;
         default:
             peers_send(shell->peers, &effect);
@@ -125,7 +136,7 @@ static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
 
     if (!shell->working) {
         shell->working = true;
-        shell_say(shell, json_pack("{ss}", "type", "working"));
+        say_working(shell);
     }
     if (result->n_said > 0) {
         pass_on_lines(shell, operator_id, sequence, result);
@@ -327,6 +338,17 @@ void stream_say_ready(struct shell *shell)
     if (shell->core != NULL) {
         snprintf(address, sizeof(address), "%s:%u", shell->host, peers_port(shell->peers));
         shell_say(shell, json_pack("{ssss}", "type", "ready", "address", address));
+    }
+}
+
+void stream_say_again(struct shell *shell)
+{
+    stream_say_ready(shell);
+    if (shell->core != NULL && shell->working) {
+        say_working(shell);
+    }
+    if (shell->core != NULL && shell->finished) {
+        say_finished(shell);
     }
 }
 

@@ -208,10 +208,85 @@ static void who_says_nothing_does_not_keep_a_stage_from_ending(void **state)
     until_lost(desk);
 }
 
+static void what_is_said_before_the_link_is_up_does_not_come_before_hello(void **state)
+{
+    struct desk *desk = *state;
+
+    shell_say(desk->shell, json_pack("{ss}", "type", "early"));
+    wait_for(desk, "hello");
+    configure(desk);
+    wait_for(desk, "hello ready working finished");
+    say(desk, "{'type': 'stop'}");
+    until_lost(desk);
+}
+
+static void what_fails_before_the_link_is_up_is_told_after_hello(void **state)
+{
+    struct desk *desk = *state;
+    struct error err;
+
+    error_set(&err, -EIO, "the disk is full");
+    shell_fail(desk->shell, &err);
+    wait_for(desk, "hello failed");
+    until_lost(desk);
+}
+
+static void what_fails_while_the_link_is_down_is_told_after_the_next_hello(void **state)
+{
+    struct desk *desk = *state;
+    struct error err;
+
+    wait_for(desk, "hello");
+    configure(desk);
+    wait_for(desk, "hello ready working finished");
+    link_close(STEAL(desk->stage));
+    while (desk->shell->control != NULL) {
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+    error_set(&err, -EIO, "the disk is full");
+    shell_fail(desk->shell, &err);
+    wait_for(desk, "hello failed");
+    until_lost(desk);
+}
+
+static void that_it_has_finished_is_said_again_after_each_hello(void **state)
+{
+    struct desk *desk = *state;
+
+    wait_for(desk, "hello");
+    configure(desk);
+    wait_for(desk, "hello ready working finished");
+    link_close(STEAL(desk->stage));
+    while (desk->stage == NULL) {
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+    wait_for(desk, "hello ready working finished");
+    assert_true(desk->n_reports > 0);
+    say(desk, "{'type': 'stop'}");
+    until_lost(desk);
+}
+
+static void a_stage_that_is_stopped_before_the_link_is_up_just_ends(void **state)
+{
+    const struct desk *desk = *state;
+
+    shell_stop(desk->shell);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_says_nothing_does_not_keep_a_stage_from_ending,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(
+            what_is_said_before_the_link_is_up_does_not_come_before_hello, start, stop),
+        cmocka_unit_test_setup_teardown(what_fails_before_the_link_is_up_is_told_after_hello,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(
+            what_fails_while_the_link_is_down_is_told_after_the_next_hello, start, stop),
+        cmocka_unit_test_setup_teardown(that_it_has_finished_is_said_again_after_each_hello,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(a_stage_that_is_stopped_before_the_link_is_up_just_ends,
                                         start, stop),
     };
     return cmocka_run_group_tests_name("shell", tests, NULL, NULL);
