@@ -47,7 +47,7 @@ static int begin_payload(struct link *link, struct error *err)
     return 0;
 }
 
-static size_t move_staged(struct link *link)
+static void move_staged(struct link *link)
 {
     size_t n = link->end - link->start, missing = link->message.size - link->filled;
 
@@ -55,41 +55,44 @@ static size_t move_staged(struct link *link)
     memcpy(link->payload + link->filled, link->staged + link->start, n);
     link->start += n;
     link->filled += n;
-    return n;
+}
+
+/* Returns 0, MESSAGE_MORE when what is staged is no whole message, or what is wrong. */
+static int take_message(struct link *link, struct error *err)
+{
+    if (link->payload == NULL) {
+        int r = message_decode(link->staged + link->start, link->end - link->start,
+                               &link->message, err);
+        if (r != 0) {
+            return r;
+        }
+        link->start += MESSAGE_HEADER_SIZE;
+        r = begin_payload(link, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    if (link->payload != NULL) {
+        move_staged(link);
+        if (link->filled < link->message.size) {
+            return MESSAGE_MORE;
+        }
+    }
+    deliver(link);
+    return 0;
 }
 
 static int parse_staged(struct link *link, struct error *err)
 {
-    while (link_is_open(link)) {
-        if (link->payload == NULL) {
-            int r = message_decode(link->staged + link->start, link->end - link->start,
-                                   &link->message, err);
-            if (r != 0) {
-                break;
-            }
-            link->start += MESSAGE_HEADER_SIZE;
-            r = begin_payload(link, err);
-            if (r < 0) {
-                return r;
-            }
-        }
-        if (link->payload != NULL) {
-            move_staged(link);
-            if (link->filled < link->message.size) {
-                break;
-            }
-        }
-        deliver(link);
-    }
-    if (link_is_open(link) && link->payload == NULL &&
-        link->end - link->start >= MESSAGE_HEADER_SIZE) {
-        return message_decode(link->staged + link->start, link->end - link->start,
-                              &link->message, err);
+    int r = 0;
+
+    while (r == 0 && link_is_open(link)) {
+        r = take_message(link, err);
     }
     memmove(link->staged, link->staged + link->start, link->end - link->start);
     link->end -= link->start;
     link->start = 0;
-    return 0;
+    return r < 0 ? r : 0;
 }
 
 /* The least that is worth waking for: the rest of the payload, up to a piece; else anything. */

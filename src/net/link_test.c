@@ -157,6 +157,22 @@ static void a_stranger_may_not_send_much(void **state)
     assert_string_equal(talk->why, "sent 777128 bytes before it said who it is");
 }
 
+static void what_is_no_message_closes_the_link_behind_those_that_are(void **state)
+{
+    struct talk *talk = *state;
+    const struct message credit = {.kind = MESSAGE_CREDIT, .sequence = 7};
+    const struct message none = {.kind = MESSAGE_KIND_END};
+
+    link_send(talk->dialled, &credit, NULL);
+    link_send(talk->dialled, &none, NULL);
+    link_send(talk->dialled, &credit, NULL);
+    uv_run(&talk->loop, UV_RUN_DEFAULT);
+    assert_null(talk->accepted);
+    assert_int_equal(talk->n_came, 1);
+    assert_int_equal(talk->last.sequence, 7);
+    assert_string_equal(talk->why, "unknown message kind 9");
+}
+
 static void a_closed_link_is_told_to_the_other_end(void **state)
 {
     struct talk *talk = *state;
@@ -197,6 +213,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(frames_and_small_messages_arrive_in_order_and_whole,
                                         start, stop),
         cmocka_unit_test_setup_teardown(a_stranger_may_not_send_much, start, stop),
+        cmocka_unit_test_setup_teardown(
+            what_is_no_message_closes_the_link_behind_those_that_are, start, stop),
         cmocka_unit_test_setup_teardown(a_closed_link_is_told_to_the_other_end, start, stop),
         cmocka_unit_test_setup_teardown(a_last_word_is_sent_before_closing, start, stop),
         cmocka_unit_test_setup_teardown(an_address_must_be_numeric, start, stop),
