@@ -1,5 +1,6 @@
 #include "net/link.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -201,14 +202,9 @@ void link_send_frame(struct link *link, const struct message *message, struct fr
         return;
     }
     struct sending *sending = memory_new(1, sizeof(*sending));
-    if (payload_encode(frame, &sending->payload, &err) < 0) {
-        struct frame *empty =
-            frame_create(frame->sequence, frame->captured_ns, &frame->view, 0, NULL);
-        payload_encode(empty, &sending->payload, &err);
-        sending->frame = empty;
-    } else {
-        sending->frame = frame_ref(frame);
-    }
+    int r = payload_encode(frame, &sending->payload, &err);
+    assert(r == 0);
+    sending->frame = frame_ref(frame);
     sized.size = (uint32_t)sending->payload.size;
     link->counters.frames_sent++;
     send_pieces(link, sending, &sized, sending->payload.n_pieces, sending->payload.pieces);

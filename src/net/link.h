@@ -49,7 +49,7 @@ void link_adopt(struct link *link, const struct link_events *events, void *owner
 void link_trust(struct link *link);
 
 void link_send(struct link *link, const struct message *message, const void *payload);
-/* A MESSAGE_FRAME; refers to the frame until it is sent. */
+/* A MESSAGE_FRAME; refers to the frame, of FRAME_SIZE_MAX at most, until it is sent. */
 void link_send_frame(struct link *link, const struct message *message, struct frame *frame);
 /* `message` is of a kind that carries JSON; `text` is its payload. */
 void link_send_text(struct link *link, enum message_kind kind, const char *text);

@@ -217,6 +217,25 @@ static bool begin(struct brume_call *call, uint64_t sequence, struct frame *cons
     return work;
 }
 
+/* Refused here, where it costs the frame with a sentence, for it could not be sent. */
+static int check_sizes(struct brume_call *call)
+{
+    for (unsigned i = 0; i < call->n_outputs; i++) {
+        const struct instance_port *port = &call->outputs[i];
+        size_t size = 0;
+
+        for (unsigned k = 0; k < port->n; k++) {
+            size += port->tensors[k]->size;
+        }
+        if (size > FRAME_SIZE_MAX) {
+            return brume_fail(call,
+                              "%zu bytes on output '%s', over the %d that a frame may have",
+                              size, call->type->outputs[i].name, FRAME_SIZE_MAX);
+        }
+    }
+    return 0;
+}
+
 static void hand_over(struct brume_call *call, struct operator_result *result)
 {
     result->n_outputs = call->n_outputs;
@@ -245,6 +264,9 @@ int operator_process(struct operator_instance *instance, uint64_t sequence,
     }
     if (ret > 0 && (call->n_inputs > 0 || ret > BRUME_LATER)) {
         ret = -EPROTO;
+    }
+    if (ret == 0) {
+        ret = check_sizes(call);
     }
     if (ret < 0) {
         ret = failed(call, ret, err);

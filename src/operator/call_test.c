@@ -294,10 +294,47 @@ static void a_source_may_be_late_and_ends(void **state)
     operator_result_finish(&result);
 }
 
+/* `thrice` gives what it gets three times over. */
+static int thrice_process(struct brume_call *call, void *state)
+{
+    (void)state;
+    int ret = 0;
+    for (unsigned i = 0; i < 3 && ret == 0; i++) {
+        ret = brume_forward(call, 0, 0, 0);
+    }
+    return ret;
+}
+
+static void an_output_that_no_message_carries_costs_the_frame(void **state)
+{
+    const struct brume_operator thrice = {.abi = BRUME_ABI,
+                                          .name = "thrice",
+                                          .inputs = scale_inputs,
+                                          .outputs = scale_outputs,
+                                          .process = thrice_process};
+    const struct operator_setup setup = {.type = &thrice, .name = "much"};
+    const struct tensor_shape shape = {.type = TENSOR_U8, .rank = 1, .dims = {200 << 20}};
+    cleanup(operator_closep) struct operator_instance *instance = NULL;
+    struct tensor *tensor;
+    struct operator_result result;
+    struct error err;
+    (void)state;
+
+    assert_int_equal(operator_open(&setup, &instance, &err), 0);
+    assert_int_equal(tensor_create(&shape, &tensor, &err), 0);
+    cleanup(frame_unrefp) struct frame *frame = frame_create(9, 1, NULL, 1, &tensor);
+    assert_int_equal(operator_process(instance, 9, &frame, &result, &err), -EIO);
+    assert_string_equal(err.text, "much: 629145600 bytes on output 'out', over the 536805376 "
+                                  "that a frame may have");
+    assert_int_equal(result.outputs[0]->n_tensors, 0);
+    operator_result_finish(&result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_goes_through_with_its_number_time_and_view),
+        cmocka_unit_test(an_output_that_no_message_carries_costs_the_frame),
         cmocka_unit_test(a_port_without_output_gets_an_empty_frame),
         cmocka_unit_test(an_empty_input_makes_empty_outputs_without_a_call),
         cmocka_unit_test(a_failure_costs_that_frame_only),

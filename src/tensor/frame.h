@@ -11,7 +11,11 @@
 
 #include "tensor/tensor.h"
 
-enum { FRAME_TENSORS_MAX = 64 };
+enum {
+    FRAME_TENSORS_MAX = 64,
+    FRAME_SIZE_MAX =
+        (512 << 20) - (64 << 10), /* bytes of its tensors: what a message carries */
+};
 
 /* See struct brume_view in the SDK, whose layout this is. */
 struct frame_view {

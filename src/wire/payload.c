@@ -26,6 +26,9 @@ struct entry {
 
 _Static_assert(sizeof(struct head) == 40 && sizeof(struct entry) == 40, "no padding");
 _Static_assert(sizeof(struct frame_view) == sizeof(((struct head *)0)->view), "six words");
+_Static_assert(FRAME_SIZE_MAX + PAYLOAD_HEAD_MAX + (FRAME_TENSORS_MAX * TENSOR_ALIGNMENT) <=
+                   MESSAGE_PAYLOAD_MAX,
+               "every frame can be sent");
 
 static const uint8_t padding[TENSOR_ALIGNMENT];
 

@@ -37,7 +37,7 @@ struct payload {
     uint8_t head[PAYLOAD_HEAD_MAX];
 };
 
-/* -E2BIG when the frame is over MESSAGE_PAYLOAD_MAX. */
+/* -E2BIG when the payload is over MESSAGE_PAYLOAD_MAX, as no frame of FRAME_SIZE_MAX is. */
 int payload_encode(const struct frame *frame, struct payload *ret_payload, struct error *err);
 
 /* Takes over `bytes` (aligned_alloc'ed to TENSOR_ALIGNMENT, `size` bytes): the frame's tensors
