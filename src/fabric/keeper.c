@@ -36,10 +36,11 @@ static _Noreturn void keep(const char *path, int pipe)
     setsid();
     become_deaf();
     prctl(PR_SET_NAME, "brume-keeper");
-    int nothing = open("/dev/null", O_RDWR);
-    if (dup2(pipe, PIPE) < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
-        dup2(nothing, STDOUT_FILENO) < 0 || dup2(nothing, STDERR_FILENO) < 0 ||
-        chdir("/") < 0) {
+    /* The pipe first: it may be among the standard three, and what is opened after it is not in
+     * its place. */
+    int kept = dup2(pipe, PIPE), nothing = open("/dev/null", O_RDWR);
+    if (kept < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(nothing, STDOUT_FILENO) < 0 ||
+        dup2(nothing, STDERR_FILENO) < 0 || chdir("/") < 0) {
         _exit(1);
     }
     close_range(PIPE + 1, ~0U, 0);
