@@ -24,6 +24,15 @@ void file_closep(int *fd)
     }
 }
 
+void file_ensure_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) {
+            abort();
+        }
+    }
+}
+
 static int fail(struct error *err, const char *path, const char *verb)
 {
     char reason[80];

@@ -48,4 +48,8 @@ char *file_search_places(const char *folder);
 
 void file_closep(int *fd);
 
+/* The first thing a program does: standard input, output or error that is closed becomes
+ * /dev/null, lest a socket or a file take its number. */
+void file_ensure_standard(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -209,6 +210,40 @@ static void a_path_becomes_absolute(void **state)
     assert_string_equal(here, test_folder);
 }
 
+/* In a process of its own: whether 0 to 2 are open after these were closed. */
+static bool ensures_standard(const bool closed[3])
+{
+    struct stat nothing, is;
+
+    for (int fd = 0; fd < 3; fd++) {
+        if (closed[fd]) {
+            close(fd);
+        }
+    }
+    file_ensure_standard();
+    bool right = stat("/dev/null", &nothing) == 0;
+    for (int fd = 0; fd < 3; fd++) {
+        right = right && fstat(fd, &is) == 0 && (!closed[fd] || is.st_rdev == nothing.st_rdev);
+    }
+    return right;
+}
+
+static void a_closed_standard_descriptor_becomes_dev_null(void **state)
+{
+    (void)state;
+    for (unsigned which = 0; which < 8; which++) {
+        int status = -1;
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            _exit(ensures_standard((bool[]){which & 1, which & 2, which & 4}) ? 0 : 1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_glob_must_match_something),
         cmocka_unit_test(the_places_are_told),
         cmocka_unit_test(a_path_becomes_absolute),
+        cmocka_unit_test(a_closed_standard_descriptor_becomes_dev_null),
     };
     return cmocka_run_group_tests_name("file", tests, test_folder_make, test_folder_remove);
 }

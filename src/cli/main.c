@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/file.h"
 #include "cli/command.h"
 
 const char *argp_program_version = "brume " BRUME_VERSION;
@@ -21,6 +22,7 @@ static const struct command_table table = {
 
 int main(int argc, char **argv)
 {
+    file_ensure_standard();
     argp_err_exit_status = EX_USAGE;
     if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
         puts(argp_program_version);

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sysexits.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "controller/session.h"
 
@@ -50,6 +51,7 @@ int main(int argc, char **argv)
     uv_loop_t loop;
     uv_signal_t terminate;
 
+    file_ensure_standard();
     argp_err_exit_status = EX_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     signal(SIGPIPE, SIG_IGN);

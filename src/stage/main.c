@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "stage/shell.h"
 
@@ -80,6 +81,7 @@ int main(int argc, char **argv)
     uv_loop_t loop;
     struct error err;
 
+    file_ensure_standard();
     argp_err_exit_status = EX_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     signal(SIGPIPE, SIG_IGN);
