@@ -1,11 +1,13 @@
 #include "cli/command.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -84,6 +86,20 @@ int command_fail(const struct error *err)
         return EX_OSERR;
     default:
         return EX_DATAERR;
+    }
+}
+
+void command_check_output(int code, void *nothing)
+{
+    bool lost = ferror(stdout) != 0;
+
+    (void)nothing;
+    errno = 0;
+    lost = fflush(stdout) != 0 || lost;
+    if (code == EX_OK && lost) {
+        fprintf(stderr, "brume: not all of the output could be written%s%s\n",
+                errno != 0 ? ": " : "", errno != 0 ? strerrordesc_np(errno) : "");
+        _exit(EX_IOERR);
     }
 }
 

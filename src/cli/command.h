@@ -27,6 +27,10 @@ int command_dispatch(const struct command_table *table, int argc, char **argv);
 /* Prints the sentence on standard error and returns the exit code that fits the errno. */
 int command_fail(const struct error *err);
 
+/* For on_exit(), which hears of argp's ends, too: a command that did its work, but whose
+ * standard output did not take all of it, ends with EX_IOERR and a sentence. */
+void command_check_output(int code, void *nothing);
+
 /* A model file as people name it: as any program would find it, or in the folders of
  * BRUME_MODELS or the cache. Malloc'ed; -ENOENT with a sentence. */
 int command_find_file(const char *name, char **ret_path, struct error *err);

@@ -1,6 +1,7 @@
 /* brume: finds the command and hands over. */
 #include <argp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -23,6 +24,7 @@ static const struct command_table table = {
 int main(int argc, char **argv)
 {
     file_ensure_standard();
+    on_exit(command_check_output, NULL);
     argp_err_exit_status = EX_USAGE;
     if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
         puts(argp_program_version);

@@ -1,5 +1,4 @@
 /* What standard input, output and error are: closed, full, or files. */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -43,10 +42,53 @@ static void a_run_does_not_mind_closed_streams(void **state)
     }
 }
 
+static void output_that_cannot_be_written_is_an_error(void **state)
+{
+    static const char *const commands[][SCENARIO_ARGUMENTS_MAX] = {
+        {"operators"},           {"--help"},
+        {"--version"},           {"run", "--help"},
+        {"operators", "--json"}, {"model", "inspect", "noise.onnx"},
+        {"plan", "noise.yaml"},  {RUN},
+        {RUN, "--json"}};
+    cleanup(memory_free) char *config =
+        memory_format("%s/fuzz/model_darknet/detector", secure_getenv("BRUME_TEST_DATA"));
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    (void)state;
+    write_noise();
+    SCENARIO_RUN(EX_OK, &out, &err, "model", "import", config, "-o", "noise.onnx", "--seed",
+                 "7");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+        struct scenario *scenario =
+            scenario_start_with(&(struct scenario_streams){.out = "/dev/full"}, commands[i]);
+        scenario_expect(scenario, EX_IOERR);
+        cleanup(memory_free) char *words = scenario_errors(scenario);
+        static const char sentence[] = "brume: not all of the output could be written";
+        assert_int_equal(strncmp(words, sentence, sizeof(sentence) - 1), 0);
+        assert_ptr_equal(strchr(words, '\n'), words + strlen(words) - 1);
+        scenario_close(scenario);
+    }
+}
+
+/* What went wrong before is what counts. */
+static void a_refusal_keeps_its_code_when_output_cannot_be_written(void **state)
+{
+    (void)state;
+    struct scenario *scenario =
+        scenario_start_with(&(struct scenario_streams){.out = "/dev/full"},
+                            (const char *const[]){"run", "none.yaml", NULL});
+
+    scenario_expect(scenario, EX_NOINPUT);
+    scenario_close(scenario);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_does_not_mind_closed_streams),
+        cmocka_unit_test(output_that_cannot_be_written_is_an_error),
+        cmocka_unit_test(a_refusal_keeps_its_code_when_output_cannot_be_written),
     };
 
     return cmocka_run_group_tests_name("streams", tests, scenario_make, scenario_remove);
