@@ -15,11 +15,14 @@
 
 enum { LINE_MOST = 64 << 20 };
 
+static const int signals_heard[] = {SIGINT, SIGTERM, SIGHUP};
+enum { N_SIGNALS = sizeof(signals_heard) / sizeof(*signals_heard) };
+
 struct client {
     uv_loop_t loop;
     uv_process_t process;
     uv_pipe_t input, output; /* of the controller */
-    uv_signal_t interrupt, hangup;
+    uv_signal_t signals[N_SIGNALS];
     unsigned n_interrupts;
     int interrupted_by; /* the last signal; 0: none */
     bool failed;        /* it has said what is wrong */
@@ -108,8 +111,9 @@ static void ended(uv_process_t *process, int64_t code, int number)
     client->killed_by = number;
     uv_close((uv_handle_t *)process, NULL);
     uv_close((uv_handle_t *)&client->input, NULL);
-    uv_close((uv_handle_t *)&client->interrupt, NULL);
-    uv_close((uv_handle_t *)&client->hangup, NULL);
+    for (size_t i = 0; i < N_SIGNALS; i++) {
+        uv_close((uv_handle_t *)&client->signals[i], NULL);
+    }
 }
 
 static void interrupted(uv_signal_t *signal, int number)
@@ -122,6 +126,23 @@ static void interrupted(uv_signal_t *signal, int number)
         fprintf(stderr, "\nletting the frames under way arrive; Ctrl-C again to abort\n");
     }
     ask(client, json_pack("{ss}", "type", first ? "drain" : "abort"));
+}
+
+/* Under nohup nobody hangs up. */
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static void hear_signals(struct client *client)
+{
+    for (size_t i = 0; i < N_SIGNALS; i++) {
+        if (signals_heard[i] != SIGHUP || !is_ignored(SIGHUP)) {
+            uv_signal_start(&client->signals[i], interrupted, signals_heard[i]);
+        }
+    }
 }
 
 /* brume-controller beside this program, or $BRUME_CONTROLLER. */
@@ -160,10 +181,11 @@ static int start(struct client *client)
 
     uv_pipe_init(&client->loop, &client->input, 0);
     uv_pipe_init(&client->loop, &client->output, 0);
-    uv_signal_init(&client->loop, &client->interrupt);
-    uv_signal_init(&client->loop, &client->hangup);
     client->process.data = client->input.data = client->output.data = client;
-    client->interrupt.data = client->hangup.data = client;
+    for (size_t i = 0; i < N_SIGNALS; i++) {
+        uv_signal_init(&client->loop, &client->signals[i]);
+        client->signals[i].data = client;
+    }
     int r = uv_spawn(&client->loop, &client->process, &options);
     free(arguments[2]);
     if (r < 0) {
@@ -173,8 +195,7 @@ static int start(struct client *client)
         client->failed = true;
         return r;
     }
-    uv_signal_start(&client->interrupt, interrupted, SIGINT);
-    uv_signal_start(&client->hangup, interrupted, SIGTERM);
+    hear_signals(client);
     return uv_read_start((uv_stream_t *)&client->output, give_memory, output_came);
 }
 

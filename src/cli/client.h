@@ -1,6 +1,7 @@
 /* Starts a private controller and talks to it over its standard input and output: the request,
  * then its answers as they come (controller/front.h lists them). Ctrl-C drains, a second one
- * aborts. Whatever way this program ends, the controller notices and leaves nothing behind. */
+ * aborts; so does being told to end, or a terminal that hangs up. Whatever way this program
+ * ends, the controller notices and leaves nothing behind. */
 #ifndef CLI_CLIENT_H
 #define CLI_CLIENT_H
 

@@ -55,7 +55,8 @@ int main(int argc, char **argv)
     argp_err_exit_status = EX_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGINT, SIG_IGN); /* Ctrl-C is the command's to understand */
+    signal(SIGINT, SIG_IGN); /* Ctrl-C is the command's to understand, */
+    signal(SIGHUP, SIG_IGN); /* and so is whether a terminal's end matters */
     uv_loop_init(&loop);
     struct session *session = session_create(&loop);
     uv_signal_init(&loop, &terminate);

@@ -102,6 +102,50 @@ static void asking_the_command_to_end_aborts(void **state)
     scenario_close(scenario);
 }
 
+/* Noise without end, on this machine as it is; its plan is there. */
+static struct scenario *start_noise(void)
+{
+    scenario_write("noise.yaml", "apiVersion: brume.dev/v1alpha1\n"
+                                 "kind: Application\n"
+                                 "metadata: { name: noise }\n"
+                                 "spec:\n"
+                                 "  operators:\n"
+                                 "    - name: noise\n"
+                                 "      use: noise-source\n"
+                                 "      with: { size: 8x8, rate: 20/s }\n"
+                                 "    - { name: out, use: null-sink, in: [noise] }\n");
+    struct scenario *scenario = SCENARIO("run", "noise.yaml");
+    const struct scenario_lines planned = {scenario->out, 1};
+    scenario_until(scenario, scenario_has_lines, &planned);
+    return scenario;
+}
+
+/* Not only by the end of a pipe, some time after the command is gone. */
+static void a_terminal_that_hangs_up_aborts_and_nothing_is_left(void **state)
+{
+    (void)state;
+    struct scenario *scenario = start_noise();
+
+    assert_int_equal(kill(scenario->pid, SIGHUP), 0);
+    scenario_expect(scenario, 128 + SIGHUP);
+    cleanup(memory_free) char *left = scenario_left(scenario);
+    assert_null(left);
+    scenario_close(scenario);
+}
+
+static void under_nohup_a_run_goes_on(void **state)
+{
+    (void)state;
+    signal(SIGHUP, SIG_IGN);
+    struct scenario *scenario = start_noise();
+
+    signal(SIGHUP, SIG_DFL);
+    assert_int_equal(kill(-scenario->pid, SIGHUP), 0);
+    scenario_interrupt(scenario);
+    scenario_expect(scenario, 0);
+    scenario_close(scenario);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +153,8 @@ int main(void)
         cmocka_unit_test(a_second_ctrl_c_aborts_what_hangs),
         cmocka_unit_test(ctrl_c_while_devices_are_measured_ends_at_once),
         cmocka_unit_test(asking_the_command_to_end_aborts),
+        cmocka_unit_test(a_terminal_that_hangs_up_aborts_and_nothing_is_left),
+        cmocka_unit_test(under_nohup_a_run_goes_on),
     };
 
     return cmocka_run_group_tests_name("stopping", tests, scenario_make, scenario_remove);
