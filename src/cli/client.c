@@ -25,6 +25,7 @@ struct client {
     uv_signal_t signals[N_SIGNALS];
     unsigned n_interrupts;
     int interrupted_by; /* the last signal; 0: none */
+    bool planned;       /* what runs now, if anything, is the application */
     bool failed;        /* it has said what is wrong */
     int64_t code;
     int killed_by;
@@ -64,6 +65,7 @@ static void hear(struct client *client, const char *line, size_t size)
         return;
     }
     client->answer(client->owner, type, answer);
+    client->planned = client->planned || strcmp(type, "plan") == 0;
     if (strcmp(type, "error") == 0) {
         client->failed = true;
         fprintf(stderr, "brume: %s\n", json_string_value(json_object_get(answer, "text")));
@@ -122,7 +124,7 @@ static void interrupted(uv_signal_t *signal, int number)
     bool first = client->n_interrupts++ == 0 && number == SIGINT;
 
     client->interrupted_by = number;
-    if (first && isatty(STDERR_FILENO)) {
+    if (first && client->planned && isatty(STDERR_FILENO)) {
         fprintf(stderr, "\nletting the frames under way arrive; Ctrl-C again to abort\n");
     }
     ask(client, json_pack("{ss}", "type", first ? "drain" : "abort"));

@@ -80,6 +80,15 @@ static void stop_and_finish(struct session *session)
     free(STEAL(session->measuring));
 }
 
+static void save(const struct session *session)
+{
+    struct error err;
+
+    if (profile_store_save(session->profiles, &err) < 0) {
+        log_event(LOG_WARN, "controller.profiles-unsaved", "why=\"%s\"", err.text);
+    }
+}
+
 /* One device of each type is enough. */
 static void mark_duplicates(struct measuring *measuring)
 {
@@ -141,6 +150,7 @@ void measuring_start(struct session *session)
 void measuring_stop(struct session *session)
 {
     if (session->measuring != NULL) {
+        save(session);
         stop_and_finish(session);
     }
 }
@@ -341,9 +351,7 @@ void measuring_said(struct session *session, const char *stage, const json_t *me
                             "total", (int)measuring->n_wants, "what", name));
     } else if (strcmp(type, "measure-done") == 0) {
         measuring->finished = true;
-        if (profile_store_save(session->profiles, &err) < 0) {
-            log_event(LOG_WARN, "controller.profiles-unsaved", "why=\"%s\"", err.text);
-        }
+        save(session);
         control_send(session->control, stage, json_pack("{ss}", "type", "stop"));
     } else if (strcmp(type, "failed") == 0) {
         error_set(&err, -EIO, "measuring on %s: %s", session->devices[measuring->device].name,

@@ -254,6 +254,21 @@ static void begin(struct session *session, const json_t *message)
     measuring_start(session);
 }
 
+/* Before there are frames there are none that could arrive. */
+static void drain(struct session *session)
+{
+    if (session->run != NULL) {
+        run_drain(session);
+        return;
+    }
+    if (session->measuring != NULL) {
+        front_say(session->front,
+                  json_pack("{ssss}", "type", "note", "text",
+                            "stopped while measuring; what was measured is kept"));
+    }
+    session_close(session, EX_SOFTWARE);
+}
+
 static void asked(void *owner, const json_t *message)
 {
     struct session *session = owner;
@@ -264,11 +279,7 @@ static void asked(void *owner, const json_t *message)
     } else if (session->request == NULL) {
         begin(session, message);
     } else if (type != NULL && strcmp(type, "drain") == 0) {
-        if (session->run != NULL) {
-            run_drain(session);
-        } else {
-            session_close(session, EX_SOFTWARE);
-        }
+        drain(session);
     }
 }
 

@@ -1,5 +1,4 @@
 /* How long a run takes and what it prints: as its options say. */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,12 +108,9 @@ static bool shows_progress(struct scenario *scenario, const void *terminal)
 static void a_terminal_shows_the_progress(void **state)
 {
     (void)state;
-    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    char name[64];
+    char name[SCENARIO_TERMINAL_NAME];
+    int terminal = scenario_open_terminal(name);
 
-    assert_true(terminal >= 0);
-    assert_int_equal(grantpt(terminal) | unlockpt(terminal), 0);
-    assert_int_equal(ptsname_r(terminal, name, sizeof(name)), 0);
     scenario_detector("street", PICTURES, true, "");
     struct scenario *scenario =
         scenario_start_on(name, (const char *const[]){"run", "street.yaml", SMALL, NULL});

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "fixture/scenario.h"
 
@@ -92,6 +93,62 @@ static void ctrl_c_while_devices_are_measured_ends_at_once(void **state)
     scenario_close(scenario);
 }
 
+/* Reads on until the words were on the terminal. */
+struct words {
+    int terminal;
+    const char *wanted;
+    char screen[16384];
+    size_t used;
+};
+
+static bool are_shown(struct scenario *scenario, const void *what)
+{
+    struct words *words = (void *)(uintptr_t)what;
+    ssize_t n = read(words->terminal, words->screen + words->used,
+                     sizeof(words->screen) - 1 - words->used);
+
+    (void)scenario;
+    words->used += n > 0 ? (size_t)n : 0;
+    words->screen[words->used] = '\0';
+    return strstr(words->screen, words->wanted) != NULL;
+}
+
+/* The first of four operators was measured; the picture is large, so that the others take their
+ * time. */
+static void what_was_measured_before_ctrl_c_is_kept(void **state)
+{
+    (void)state;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): tests have one thread */
+    cleanup(memory_free) char *cache = memory_text(getenv("BRUME_CACHE"));
+    char name[SCENARIO_TERMINAL_NAME];
+    struct words words = {.terminal = scenario_open_terminal(name), .wanted = "measuring 1 of"};
+
+    scenario_write("large.yaml",
+                   "apiVersion: brume.dev/v1alpha1\n"
+                   "kind: Application\n"
+                   "metadata: { name: large }\n"
+                   "spec:\n"
+                   "  operators:\n"
+                   "    - { name: noise, use: noise-source, with: { size: 8x8 } }\n"
+                   "    - { name: a, use: resize, in: [noise], with: { size: 3000x3000 } }\n"
+                   "    - { name: b, use: resize, in: [a], with: { size: 2900x2900 } }\n"
+                   "    - { name: out, use: null-sink, in: [b] }\n");
+    setenv("BRUME_CACHE", "kept", 1); /* NOLINT(concurrency-mt-unsafe) */
+    struct scenario *scenario =
+        scenario_start_on(name, (const char *const[]){"run", "large.yaml", NULL});
+    setenv("BRUME_CACHE", cache, 1); /* NOLINT(concurrency-mt-unsafe) */
+    scenario_until(scenario, are_shown, &words);
+    scenario_interrupt(scenario);
+    words.wanted = "note: stopped while measuring; what was measured is kept\r\n";
+    scenario_until(scenario, are_shown, &words);
+    scenario_expect(scenario, 128 + SIGINT);
+    assert_null(strstr(words.screen, "letting the frames"));
+    cleanup(memory_free) char *kept = file_search_glob(".", "kept/profiles/*.json");
+    assert_non_null(kept);
+    scenario_close(scenario);
+    close(words.terminal);
+}
+
 static void asking_the_command_to_end_aborts(void **state)
 {
     (void)state;
@@ -152,6 +209,7 @@ int main(void)
         cmocka_unit_test(ctrl_c_lets_the_frames_under_way_arrive),
         cmocka_unit_test(a_second_ctrl_c_aborts_what_hangs),
         cmocka_unit_test(ctrl_c_while_devices_are_measured_ends_at_once),
+        cmocka_unit_test(what_was_measured_before_ctrl_c_is_kept),
         cmocka_unit_test(asking_the_command_to_end_aborts),
         cmocka_unit_test(a_terminal_that_hangs_up_aborts_and_nothing_is_left),
         cmocka_unit_test(under_nohup_a_run_goes_on),
