@@ -2,8 +2,10 @@
  * and talks to it over standard input and output (front.h). */
 #include <argp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -57,6 +59,11 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); /* Ctrl-C is the command's to understand, */
     signal(SIGHUP, SIG_IGN); /* and so is whether a terminal's end matters */
+    uv_handle_type input = uv_guess_handle(STDIN_FILENO);
+    if (input == UV_FILE || input == UV_UNKNOWN_HANDLE) { /* a loop cannot wait for these */
+        fprintf(stderr, "brume-controller: standard input is not what `brume run` gives it\n");
+        return EX_USAGE;
+    }
     uv_loop_init(&loop);
     struct session *session = session_create(&loop);
     uv_signal_init(&loop, &terminate);

@@ -1,7 +1,9 @@
 /* What standard input, output and error are: closed, full, or files. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "fixture/scenario.h"
@@ -40,6 +42,33 @@ static void a_run_does_not_mind_closed_streams(void **state)
         assert_string_equal(err, "");
         scenario_close(scenario);
     }
+}
+
+/* Its exit code; 128 + signal. */
+static int run_without_streams(char *const *arguments)
+{
+    cleanup(memory_free) char *program =
+        memory_format("%s/%s", secure_getenv("BRUME_BUILD"), arguments[0]);
+    int status = -1;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close_range(0, ~0U, 0);
+        execv(program, arguments);
+        _exit(126);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void what_is_not_started_by_hand_refuses_closed_streams(void **state)
+{
+    (void)state;
+    char *stage[] = {"brume-stage", "--name", "a", "--controller", "127.0.0.1:1", NULL};
+    char *controller[] = {"brume-controller", NULL};
+    assert_int_equal(run_without_streams(stage), EX_USAGE);
+    assert_int_equal(run_without_streams(controller), EX_USAGE);
 }
 
 static void output_that_cannot_be_written_is_an_error(void **state)
@@ -87,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_does_not_mind_closed_streams),
+        cmocka_unit_test(what_is_not_started_by_hand_refuses_closed_streams),
         cmocka_unit_test(output_that_cannot_be_written_is_an_error),
         cmocka_unit_test(a_refusal_keeps_its_code_when_output_cannot_be_written),
     };
