@@ -8,11 +8,13 @@
 #include "base/json.h"
 #include "base/memory.h"
 
+enum { VERSION = 2 };
+
 char *hello_to_text(const struct hello *hello)
 {
     cleanup(json_decrefp) json_t *json =
         json_pack("{sssssssi}", "from", hello->from, "to", hello->to, "token", hello->token,
-                  "version", 1);
+                  "version", VERSION);
 
     return json_dumps(json, JSON_COMPACT);
 }
@@ -28,8 +30,9 @@ int hello_from_text(const void *text, size_t size, struct hello *ret_hello, stru
                                     &token, "version", &version) < 0) {
         return error_set(err, -EPROTO, "said hello in words that cannot be read");
     }
-    if (version != 1) {
-        return error_set(err, -EPROTO, "speaks version %d of the protocol, not 1", version);
+    if (version != VERSION) {
+        return error_set(err, -EPROTO, "speaks version %d of the protocol, not %d", version,
+                         VERSION);
     }
     *ret_hello = (struct hello){
         .from = memory_text(from), .to = memory_text(to), .token = memory_text(token)};

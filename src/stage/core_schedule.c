@@ -163,6 +163,7 @@ static bool pass_empty(struct core *core, unsigned operator_id, struct slot *slo
     }
     for (unsigned i = 0; i < config->n_outputs; i++) {
         frames[i] = frame_create(slot->sequence, empty->captured_ns, &empty->view, 0, NULL);
+        frame_set_origin(frames[i], empty->origin);
     }
     inbound_taken(core, slot, operator_id);
     turn_over(core, operator_id, slot->sequence, frames);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 struct frame *frame_create(uint64_t sequence, uint64_t captured_ns,
                            const struct frame_view *view, unsigned n_tensors,
@@ -27,6 +28,22 @@ struct frame *frame_create(uint64_t sequence, uint64_t captured_ns,
     return frame;
 }
 
+void frame_set_origin(struct frame *frame, const char *origin)
+{
+    size_t size = origin != NULL ? strlen(origin) : 0;
+
+    free(frame->origin);
+    frame->origin = NULL;
+    if (size > FRAME_ORIGIN_MAX) {
+        frame->origin = memory_format("...%s", origin + size - FRAME_ORIGIN_MAX + 3);
+    } else if (size > 0) {
+        frame->origin = memory_text(origin);
+    }
+    if (frame->origin != NULL) {
+        text_make_printable(frame->origin);
+    }
+}
+
 struct frame *frame_ref(struct frame *frame)
 {
     if (frame != NULL) {
@@ -42,6 +59,7 @@ struct frame *frame_unref(struct frame *frame)
         for (unsigned i = 0; i < frame->n_tensors; i++) {
             tensor_unref(frame->tensors[i]);
         }
+        free(frame->origin);
         free(frame);
     }
     return NULL;

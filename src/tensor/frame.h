@@ -13,6 +13,7 @@
 
 enum {
     FRAME_TENSORS_MAX = 64,
+    FRAME_ORIGIN_MAX = 120,
     FRAME_SIZE_MAX =
         (512 << 20) - (64 << 10), /* bytes of its tensors: what a message carries */
 };
@@ -28,6 +29,7 @@ struct frame {
     uint64_t sequence;
     uint64_t captured_ns; /* since 1970 */
     struct frame_view view;
+    char *origin; /* what it was made of, the name of a file, say; NULL: not known */
     unsigned n_tensors;
     struct tensor **tensors; /* owned references */
     /* private */
@@ -38,6 +40,9 @@ struct frame {
 struct frame *frame_create(uint64_t sequence, uint64_t captured_ns,
                            const struct frame_view *view, unsigned n_tensors,
                            struct tensor *const *tensors);
+/* Says what the frame was made of, before it is sent; NULL: not known. Of more than
+ * FRAME_ORIGIN_MAX bytes the end is kept, and of what cannot be printed question marks. */
+void frame_set_origin(struct frame *frame, const char *origin);
 struct frame *frame_ref(struct frame *frame);
 struct frame *frame_unref(struct frame *frame); /* returns NULL; accepts NULL */
 void frame_unrefp(struct frame **frame);

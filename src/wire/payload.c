@@ -13,7 +13,7 @@ struct head {
     uint64_t captured_ns;
     uint32_t view[6]; /* floats by their bits */
     uint32_t n_tensors;
-    uint32_t zero;
+    uint32_t origin_size;
 };
 
 struct entry {
@@ -65,8 +65,10 @@ int payload_encode(const struct frame *frame, struct payload *ret_payload, struc
         .captured_ns = htole64(frame->captured_ns),
         .n_tensors = htole32(frame->n_tensors),
     };
-    size_t head_size = sizeof(head) + frame->n_tensors * sizeof(struct entry);
+    size_t table_size = sizeof(head) + frame->n_tensors * sizeof(struct entry);
+    size_t origin_size = frame->origin != NULL ? strlen(frame->origin) : 0;
 
+    head.origin_size = htole32((uint32_t)origin_size);
     memcpy(head.view, &frame->view, sizeof(head.view));
     for (size_t i = 0; i < sizeof(head.view) / sizeof(*head.view); i++) {
         head.view[i] = htole32(head.view[i]);
@@ -74,7 +76,9 @@ int payload_encode(const struct frame *frame, struct payload *ret_payload, struc
     ret_payload->size = 0;
     ret_payload->n_pieces = 0;
     memcpy(ret_payload->head, &head, sizeof(head));
-    add_piece(ret_payload, ret_payload->head, head_size);
+    memcpy(ret_payload->head + table_size, frame->origin != NULL ? frame->origin : "",
+           origin_size);
+    add_piece(ret_payload, ret_payload->head, table_size + origin_size);
     for (unsigned i = 0; i < frame->n_tensors; i++) {
         const struct tensor *tensor = frame->tensors[i];
 
@@ -140,10 +144,10 @@ static int decode_tensor(struct block *block, size_t size, unsigned i, size_t *o
     return 0;
 }
 
-static int decode_tensors(struct block *block, size_t size, unsigned n, struct tensor **tensors,
-                          struct error *err)
+/* `offset` is where the first one may begin. */
+static int decode_tensors(struct block *block, size_t size, size_t offset, unsigned n,
+                          struct tensor **tensors, struct error *err)
 {
-    size_t offset = sizeof(struct head) + n * sizeof(struct entry);
     unsigned done = 0;
     int r = 0;
 
@@ -151,13 +155,21 @@ static int decode_tensors(struct block *block, size_t size, unsigned n, struct t
         r = decode_tensor(block, size, done, &offset, &tensors[done], err);
         done += r == 0;
     }
-    if (r == 0 && offset != size && !(n == 0 && size == sizeof(struct head))) {
+    if (r == 0 && offset != size) {
         r = error_set(err, -EPROTO, "%zu bytes too many in a frame", size - offset);
     }
     for (unsigned i = 0; r < 0 && i < done; i++) {
         tensor_unref(tensors[i]);
     }
     return r;
+}
+
+static void take_origin(struct frame *frame, const void *bytes, size_t size)
+{
+    char origin[FRAME_ORIGIN_MAX + 1] = "";
+
+    memcpy(origin, bytes, size);
+    frame_set_origin(frame, origin);
 }
 
 int payload_decode(uint64_t sequence, void *bytes, size_t size, struct frame **ret_frame,
@@ -176,7 +188,10 @@ int payload_decode(uint64_t sequence, void *bytes, size_t size, struct frame **r
     }
     memcpy(&head, bytes, sizeof(head));
     unsigned n = le32toh(head.n_tensors);
-    if (n > FRAME_TENSORS_MAX || size < sizeof(head) + n * sizeof(struct entry)) {
+    size_t origin_size = le32toh(head.origin_size);
+    size_t table_size = sizeof(head) + n * sizeof(struct entry);
+    if (n > FRAME_TENSORS_MAX || origin_size > FRAME_ORIGIN_MAX ||
+        size < table_size + origin_size) {
         block_release(block);
         return error_set(err, -EPROTO, "a frame with %u tensors in %zu bytes", n, size);
     }
@@ -184,9 +199,10 @@ int payload_decode(uint64_t sequence, void *bytes, size_t size, struct frame **r
         head.view[i] = le32toh(head.view[i]);
     }
     memcpy(&view, head.view, sizeof(view));
-    r = decode_tensors(block, size, n, tensors, err);
+    r = decode_tensors(block, size, table_size + origin_size, n, tensors, err);
     if (r == 0) {
         *ret_frame = frame_create(sequence, le64toh(head.captured_ns), &view, n, tensors);
+        take_origin(*ret_frame, (uint8_t *)bytes + table_size, origin_size);
     }
     block_release(block);
     return r;

@@ -1,8 +1,10 @@
-/* The payload of a frame: capture time, view, then each tensor, in the memory of its own.
+/* The payload of a frame: capture time, view, origin, then each tensor, in the memory of its
+ * own.
  *
  *    0  u64  captured_ns         8  u32  view width, height, f32 scale x, y, offset x, y
- *   32  u32  count of tensors   36  u32  zero
+ *   32  u32  count of tensors   36  u32  size of the origin, at most 120
  *   40       per tensor 40 bytes: u8 type, u8 rank, u16 codec, u32 size, u32 dimensions[8]
+ *            then the origin, without a zero
  *
  * Tensor data follows, each aligned to 64 bytes from the start of the payload: received into an
  * aligned buffer, every tensor can be read in place. Sending gathers from the tensors' own
@@ -19,7 +21,7 @@
 struct error;
 
 enum {
-    PAYLOAD_HEAD_MAX = 40 + FRAME_TENSORS_MAX * 40,
+    PAYLOAD_HEAD_MAX = 40 + FRAME_TENSORS_MAX * 40 + FRAME_ORIGIN_MAX,
     PAYLOAD_PIECES_MAX = 1 + 2 * FRAME_TENSORS_MAX,
 };
 

@@ -59,6 +59,35 @@ static void a_frame_survives_the_wire_in_aligned_memory(void **state)
     }
 }
 
+static void a_frame_tells_on_the_other_side_what_it_was_made_of(void **state)
+{
+    (void)state;
+    cleanup(frame_unrefp) struct frame *frame = make_frame();
+    cleanup(frame_unrefp) struct frame *back = NULL;
+    struct payload payload;
+    struct error err;
+
+    frame_set_origin(frame, "/photos/street 7.jpg");
+    assert_int_equal(payload_encode(frame, &payload, &err), 0);
+    assert_int_equal(payload_decode(9, gather(&payload), payload.size, &back, &err), 0);
+    assert_string_equal(back->origin, "/photos/street 7.jpg");
+    assert_memory_equal(back->tensors[0]->data, frame->tensors[0]->data, 18);
+}
+
+static void an_origin_without_end_keeps_its_end_and_can_be_printed(void **state)
+{
+    (void)state;
+    cleanup(frame_unrefp) struct frame *frame = frame_create(3, 5, NULL, 0, NULL);
+    char path[1000];
+
+    memset(path, 'x', sizeof(path));
+    memcpy(path + 990, "/\xff\n.jpg", sizeof("/\xff\n.jpg"));
+    frame_set_origin(frame, path);
+    assert_int_equal(strlen(frame->origin), FRAME_ORIGIN_MAX);
+    assert_memory_equal(frame->origin, "...x", 4);
+    assert_string_equal(frame->origin + FRAME_ORIGIN_MAX - 7, "/? .jpg");
+}
+
 static void an_empty_frame_survives_too(void **state)
 {
     (void)state;
@@ -79,6 +108,7 @@ static void a_frame_cut_short_anywhere_is_refused(void **state)
     struct payload payload;
     struct error err;
 
+    frame_set_origin(frame, "street.jpg");
     assert_int_equal(payload_encode(frame, &payload, &err), 0);
     for (size_t size = 0; size < payload.size; size++) {
         struct frame *back = NULL;
@@ -99,6 +129,19 @@ static void a_tensor_of_a_wrong_size_is_refused(void **state)
     payload.head[40 + 4] ^= 1; /* the size of the first tensor */
     assert_int_equal(payload_decode(9, gather(&payload), payload.size, &back, &err), -EPROTO);
     assert_string_equal(err.text, "tensor 0 of a frame is cut short");
+}
+
+static void an_origin_over_the_limit_is_refused(void **state)
+{
+    (void)state;
+    cleanup(frame_unrefp) struct frame *frame = make_frame();
+    struct frame *back = NULL;
+    struct payload payload;
+    struct error err;
+
+    assert_int_equal(payload_encode(frame, &payload, &err), 0);
+    payload.head[36] = FRAME_ORIGIN_MAX + 1;
+    assert_int_equal(payload_decode(9, gather(&payload), payload.size, &back, &err), -EPROTO);
 }
 
 static void a_welcome_tells_what_is_there(void **state)
@@ -127,9 +170,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_survives_the_wire_in_aligned_memory),
+        cmocka_unit_test(a_frame_tells_on_the_other_side_what_it_was_made_of),
+        cmocka_unit_test(an_origin_without_end_keeps_its_end_and_can_be_printed),
         cmocka_unit_test(an_empty_frame_survives_too),
         cmocka_unit_test(a_frame_cut_short_anywhere_is_refused),
         cmocka_unit_test(a_tensor_of_a_wrong_size_is_refused),
+        cmocka_unit_test(an_origin_over_the_limit_is_refused),
         cmocka_unit_test(a_welcome_tells_what_is_there),
     };
     return cmocka_run_group_tests_name("payload", tests, NULL, NULL);
