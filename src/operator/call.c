@@ -109,6 +109,7 @@ void instance_finish(struct brume_call *call)
     free(call->outputs);
     free(call->name);
     free(call->folder);
+    free(call->origin);
     free(call->saved.data);
     *call = (struct brume_call){0};
 }
@@ -118,8 +119,9 @@ static void instance_finishp(struct brume_call *call)
     instance_finish(call);
 }
 
-/* What the operator said was wrong, or the number it returned. */
-static int failed(const struct brume_call *call, int ret, struct error *err)
+/* What the operator said was wrong, or the number it returned; and of what, if that is known.
+ */
+static int failed(const struct brume_call *call, int ret, const char *origin, struct error *err)
 {
     if (call->failure.code < 0) {
         *err = call->failure;
@@ -129,7 +131,8 @@ static int failed(const struct brume_call *call, int ret, struct error *err)
                                                 : "failed without a word");
     }
     err->code = ret;
-    return error_wrap(err, "%s", call->name);
+    return origin != NULL ? error_wrap(err, "%s: %s", call->name, origin)
+                          : error_wrap(err, "%s", call->name);
 }
 
 int operator_open(const struct operator_setup *setup, struct operator_instance **ret_instance,
@@ -143,7 +146,7 @@ int operator_open(const struct operator_setup *setup, struct operator_instance *
     if (ret == 0 && call->type->open != NULL) {
         ret = call->type->open(call, &instance->state);
         if (ret != 0) {
-            return failed(call, ret < 0 ? ret : -EPROTO, err);
+            return failed(call, ret < 0 ? ret : -EPROTO, NULL, err);
         }
     }
     if (ret < 0) {
@@ -186,6 +189,17 @@ static void show_input(struct instance_port *port, const struct frame *frame)
     }
 }
 
+/* What the frame is made of, says the first input that knows; NULL: none does. */
+static const char *inputs_origin(const struct brume_call *call, struct frame *const *inputs)
+{
+    const char *origin = NULL;
+
+    for (unsigned i = 0; i < call->n_inputs && origin == NULL; i++) {
+        origin = inputs[i] != NULL ? inputs[i]->origin : NULL;
+    }
+    return origin;
+}
+
 /* Returns whether there is work: no input is empty. */
 static bool begin(struct brume_call *call, uint64_t sequence, struct frame *const *inputs)
 {
@@ -198,6 +212,8 @@ static bool begin(struct brume_call *call, uint64_t sequence, struct frame *cons
     call->wait_ms = 0;
     call->wait_for = -1;
     call->failure.code = 0;
+    free(call->origin);
+    call->origin = memory_text(inputs_origin(call, inputs));
     for (unsigned i = 0; i < call->n_inputs; i++) {
         if (inputs[i] == NULL) { /* one that the manifest left out */
             continue;
@@ -246,6 +262,7 @@ static void hand_over(struct brume_call *call, struct operator_result *result)
         memcpy(&view, &port->view, sizeof(view));
         result->outputs[i] =
             frame_create(call->sequence, call->captured_ns, &view, port->n, port->tensors);
+        frame_set_origin(result->outputs[i], call->origin);
         port->n = 0;
     }
 }
@@ -269,7 +286,7 @@ int operator_process(struct operator_instance *instance, uint64_t sequence,
         ret = check_sizes(call);
     }
     if (ret < 0) {
-        ret = failed(call, ret, err);
+        ret = failed(call, ret, inputs_origin(call, inputs), err);
     }
     if (ret != 0) {
         clear_ports(call->n_outputs, call->outputs);
@@ -308,7 +325,7 @@ int operator_save(struct operator_instance *instance, struct operator_saved *ret
         free(call->saved.data);
     }
     call->saved = (struct operator_saved){0};
-    return ret == 0 ? 0 : failed(call, ret < 0 ? ret : -EPROTO, err);
+    return ret == 0 ? 0 : failed(call, ret < 0 ? ret : -EPROTO, NULL, err);
 }
 
 int operator_restore(struct operator_instance *instance, const void *data, size_t size,
@@ -323,7 +340,7 @@ int operator_restore(struct operator_instance *instance, const void *data, size_
         ret = call->type->restore(call, instance->state);
     }
     call->saved = (struct operator_saved){0};
-    return ret == 0 ? 0 : failed(call, ret < 0 ? ret : -EPROTO, err);
+    return ret == 0 ? 0 : failed(call, ret < 0 ? ret : -EPROTO, NULL, err);
 }
 
 void operator_result_finish(struct operator_result *result)
@@ -373,7 +390,7 @@ int operator_infer(const struct operator_setup *setup, const struct operator_sha
     if (call.type->infer != NULL) {
         ret = call.type->infer(&call);
         if (ret != 0) {
-            return failed(&call, ret < 0 ? ret : -EPROTO, err);
+            return failed(&call, ret < 0 ? ret : -EPROTO, NULL, err);
         }
     }
     for (unsigned i = 0; i < call.n_outputs; i++) {

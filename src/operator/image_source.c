@@ -153,7 +153,9 @@ static int process(struct brume_call *call, void *state)
         brume_wait(call, wait_ms);
         return BRUME_LATER;
     }
-    return read_whole(call, source->files.gl_pathv[sequence % source->files.gl_pathc]);
+    const char *path = source->files.gl_pathv[sequence % source->files.gl_pathc];
+    brume_set_origin(call, path);
+    return read_whole(call, path);
 }
 
 const struct brume_operator builtin_image_source = {

@@ -31,6 +31,7 @@ struct brume_call {
     bool inferring; /* outputs are shapes only */
     bool rehearsal;
     uint64_t sequence, captured_ns;
+    char *origin; /* of the frame; NULL: not known */
     uint64_t wait_ms;
     int wait_for; /* a descriptor; -1: none */
     uint64_t done;

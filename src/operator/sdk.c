@@ -109,6 +109,12 @@ void brume_set_captured_ns(struct brume_call *call, uint64_t captured_ns)
     call->captured_ns = captured_ns;
 }
 
+void brume_set_origin(struct brume_call *call, const char *origin)
+{
+    free(call->origin);
+    call->origin = memory_text(origin);
+}
+
 unsigned brume_input_count(struct brume_call *call, unsigned port)
 {
     return port < call->n_inputs ? call->inputs[port].n : 0;

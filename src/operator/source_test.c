@@ -97,6 +97,24 @@ static void a_file_that_vanished_costs_its_frame_only(void **state)
     rig_remove(folder);
 }
 
+static void who_refuses_a_picture_names_its_file(void **state)
+{
+    char *folder = rig_folder();
+    cleanup(memory_free) char *message =
+        memory_format("decode: %s/c.png: neither a JPEG nor a PNG (5 bytes)", folder);
+    cleanup(operator_closep) struct operator_instance *decode = RIG_OPEN("decode");
+    struct error err = {0};
+    (void)state;
+
+    write_files(folder, files);
+    struct operator_instance *source = RIG_OPEN("image-source", "path", folder);
+    cleanup(frame_unrefp) struct frame *file = rig_process(source, 2, NULL);
+    assert_true(rig_try(decode, 2, &file, &err) < 0);
+    assert_string_equal(err.text, message);
+    operator_close(source);
+    rig_remove(folder);
+}
+
 static void a_folder_without_files_is_refused(void **state)
 {
     char *folder = rig_folder();
@@ -165,6 +183,7 @@ int main(void)
         cmocka_unit_test(a_source_goes_on_at_any_number),
         cmocka_unit_test(a_name_with_a_star_in_it_is_that_file),
         cmocka_unit_test(a_file_that_vanished_costs_its_frame_only),
+        cmocka_unit_test(who_refuses_a_picture_names_its_file),
         cmocka_unit_test(a_folder_without_files_is_refused),
         cmocka_unit_test(the_pace_is_absolute),
         cmocka_unit_test(a_source_with_a_rate_says_how_long_to_wait),
