@@ -150,6 +150,19 @@ static void print_failures(const json_t *failures)
     }
 }
 
+static void print_refused(const json_t *list)
+{
+    size_t i;
+    json_t *refused;
+
+    json_array_foreach(list, i, refused)
+    {
+        double n = number(refused, "frames");
+        printf("%s  %.0f frame%s refused by '%s'; the first: %s\n", i == 0 ? "\n" : "", n,
+               n == 1 ? " was" : "s were", text(refused, "operator"), text(refused, "first"));
+    }
+}
+
 static void print_report(const json_t *report)
 {
     const json_t *frames = json_object_get(report, "frames");
@@ -172,6 +185,7 @@ static void print_report(const json_t *report)
         print_stage(stage);
     }
     print_links(json_object_get(report, "links"), seconds);
+    print_refused(json_object_get(report, "refused"));
     print_failures(json_object_get(report, "failures"));
 }
 
@@ -192,6 +206,8 @@ void render_answer(void *owner, const char *type, const json_t *answer)
         show_plan(render, answer);
     } else if (strcmp(type, "note") == 0) {
         fprintf(stderr, "note: %s\n", text(answer, "text"));
+    } else if (strcmp(type, "warning") == 0) {
+        fprintf(stderr, "warning: %s\n", text(answer, "text"));
     } else if (strcmp(type, "say") == 0 && !render->json) {
         printf("%s\n", text(answer, "line"));
         fflush(stdout);

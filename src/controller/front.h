@@ -3,6 +3,7 @@
  * input means that the command is gone, and is an abort. Answers go to standard output:
  *
  *   note      {"text"}                                    something the user should know
+ *   warning   {"text"}                                    frames were refused, and why
  *   measuring {"done", "total", "what"}
  *   plan      {"plan": {…}, "explanation": "…"}
  *   progress  {"seconds", "delivered", "rate", "stages": […], "devices": […]}

@@ -157,8 +157,22 @@ void run_stop(struct session *session)
     uv_close((uv_handle_t *)&run->deadline, run_freed);
 }
 
-static void fail_if_lost(struct session *session, json_int_t lost, json_int_t accepted)
+static void warn(struct session *session)
 {
+    for (;;) {
+        cleanup(memory_free) char *text = tally_warning(session->run->tally);
+
+        if (text == NULL) {
+            return;
+        }
+        front_say(session->front, json_pack("{ssss}", "type", "warning", "text", text));
+    }
+}
+
+/* Ends with an error when the sinks have not got all that they should have. */
+static void fail_if_refused(struct session *session, json_int_t lost, json_int_t accepted)
+{
+    unsigned long long refused = tally_refused(session->run->tally);
     struct error err;
 
     if (lost > 0) {
@@ -167,6 +181,10 @@ static void fail_if_lost(struct session *session, json_int_t lost, json_int_t ac
                   "why above",
                   (long long)lost, (long long)accepted);
         session_fail(session, &err, EX_IOERR);
+    } else if (refused > 0) {
+        error_set(&err, -EBADMSG, "%llu frame%s refused on the way, and arrived empty", refused,
+                  refused == 1 ? " was" : "s were");
+        session_fail(session, &err, EX_DATAERR);
     }
 }
 
@@ -185,7 +203,7 @@ static void say_report(struct session *session)
     json_int_t lost = json_integer_value(json_object_get(frames, "lost"));
     json_int_t accepted = json_integer_value(json_object_get(frames, "accepted"));
     front_say(session->front, json_pack("{ssso}", "type", "report", "report", report));
-    fail_if_lost(session, lost, accepted);
+    fail_if_refused(session, lost, accepted);
     session_close(session, EX_OK);
 }
 
@@ -315,6 +333,7 @@ void run_said(struct session *session, const char *stage, const json_t *message)
     struct actor *actor = &run->actors[index];
     if (strcmp(type, "report") == 0) {
         tally_report(run->tally, stage, message);
+        warn(session);
     } else if (strcmp(type, "ready") == 0) {
         stage_ready(session, index, message);
     } else if (strcmp(type, "say") == 0) {

@@ -13,6 +13,7 @@ struct tally *tally_create(const struct deployment *deployment)
     tally->members = memory_new(deployment->n_stages, sizeof(*tally->members));
     for (size_t i = 0; i < deployment->n_stages; i++) {
         tally->members[i].stage = &deployment->stages[i];
+        tally->members[i].refused = memory_new(deployment->n_operators, sizeof(struct count));
         tally->members[i].links = json_object();
         tally->members[i].past_links = json_object();
     }
@@ -25,15 +26,21 @@ void tally_destroy(struct tally *tally)
         return;
     }
     for (size_t i = 0; i < tally->deployment->n_stages; i++) {
+        free(tally->members[i].refused);
         json_decref(tally->members[i].links);
         json_decref(tally->members[i].past_links);
     }
     for (size_t i = 0; i < tally->n_failures; i++) {
         free(tally->failures[i].what);
     }
+    for (size_t i = 0; i < tally->n_refusals; i++) {
+        free(tally->refusals[i].first);
+        free(tally->refusals[i].last);
+    }
     free(tally->members);
     free(tally->sinks);
     free(tally->failures);
+    free(tally->refusals);
     free(tally);
 }
 
@@ -103,6 +110,7 @@ void tally_report(struct tally *tally, const char *stage, const json_t *report)
         busy += json_count(entry, "busy_ns");
         errors += json_count(entry, "errors");
         queue += json_count(entry, "queue");
+        tally_take_refused(tally, member, entry);
         if (sink != NULL && name != NULL) {
             take_sink(tally, name, sink);
         }
@@ -162,6 +170,9 @@ void tally_gone(struct tally *tally, const char *stage, const char *how, double 
     carry(&member->errors);
     carry(&member->repeated);
     carry(&member->resent);
+    for (size_t i = 0; i < tally->deployment->n_operators; i++) {
+        carry(&member->refused[i]);
+    }
     tally_add_links(member->past_links, member->links);
     json_object_clear(member->links);
     for (size_t i = 0; i < tally->n_sinks; i++) {

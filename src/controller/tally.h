@@ -5,6 +5,10 @@
  * outlives the stage: that count is whole. The rate is that of the sink that delivered least,
  * between the end of the warm-up (three windows of frames) and the moment the sources were told
  * to stop, or the last frame.
+ *
+ * A frame that an operator refuses goes on empty: it is delivered, but nothing is in it. How
+ * many there were is told by operator of the manifest, with the operator's sentence about the
+ * first.
  */
 #ifndef CONTROLLER_TALLY_H
 #define CONTROLLER_TALLY_H
@@ -30,6 +34,12 @@ void tally_draining(struct tally *tally);
 /* {"delivered", "rate", "stages": [{"name", "device", "queue", "rate", "busy"}, …]}; the rates
  * are those since the last call. */
 json_t *tally_progress(struct tally *tally, double seconds);
+
+/* A sentence for the user, malloc'ed, when an operator has refused its first frame, and again
+ * with every thousandth; NULL: there is nothing to say. */
+char *tally_warning(struct tally *tally);
+/* How many frames operators have refused in all. */
+uint64_t tally_refused(const struct tally *tally);
 
 /* The final report but for `predicted`, which whoever holds the plan adds. `predicted_busy` has
  * an entry per stage of the deployment: the part of its device's CPU that the plan foresaw. */

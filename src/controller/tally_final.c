@@ -124,11 +124,13 @@ json_t *tally_final(const struct tally *tally, double seconds, const double *pre
         const struct member *member = &tally->members[i];
         json_array_append_new(stages, final_stage(tally, member, seconds, predicted_busy[i]));
     }
-    return json_pack("{sssfsosfs{sfsfsf}sososo}", "application", tally->deployment->application,
-                     "seconds", seconds, "frames", final_frames(tally, slowest), "rate",
+    return json_pack("{sssfsosfs{sfsfsf}sosososo}", "application",
+                     tally->deployment->application, "seconds", seconds, "frames",
+                     final_frames(tally, slowest), "rate",
                      slowest != NULL ? steady_rate(slowest, seconds) : 0.0, "latency_ms", "p50",
                      histogram_quantile(&latency, 0.5) / 1000, "p90",
                      histogram_quantile(&latency, 0.9) / 1000, "p99",
                      histogram_quantile(&latency, 0.99) / 1000, "stages", stages, "links",
-                     final_links(tally), "failures", final_failures(tally));
+                     final_links(tally), "failures", final_failures(tally), "refused",
+                     tally_final_refused(tally));
 }

@@ -23,10 +23,18 @@ struct sink {
     struct histogram past, now;         /* latency in microseconds */
 };
 
+/* What one operator of the manifest refused, wherever it ran. */
+struct refusals {
+    const char *origin;
+    char *first, *last; /* the operator's own sentences; NULL: none */
+    uint64_t told;      /* how many there were when the user was told last */
+};
+
 struct member {
     const struct deployment_stage *stage;
     struct count frames; /* of its busiest operator */
     struct count cpu_ns, busy_ns, errors, accepted, repeated, resent;
+    struct count *refused; /* by operator of the deployment */
     uint64_t memory, queue;
     uint64_t progress_frames, progress_busy;
     json_t *links, *past_links; /* {to: {"bytes", "frames"}} */
@@ -44,6 +52,8 @@ struct tally {
     size_t n_sinks, n_failures;
     struct sink *sinks;
     struct failure *failures;
+    size_t n_refusals;
+    struct refusals *refusals;
     bool draining;
     double progress_seconds;
     uint64_t progress_delivered;
@@ -61,6 +71,11 @@ static inline uint64_t json_count(const json_t *json, const char *key)
 
     return value > 0 ? (uint64_t)value : 0;
 }
+
+/* What a report says of the frames that one operator refused. */
+void tally_take_refused(struct tally *tally, struct member *member, const json_t *entry);
+/* [{"operator", "frames", "first"}, …] */
+json_t *tally_final_refused(const struct tally *tally);
 
 /* The sink that delivered least: the application's pace. NULL: none has reported. */
 const struct sink *tally_slowest(const struct tally *tally);

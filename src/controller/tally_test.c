@@ -1,12 +1,13 @@
 #include <stdio.h>
 
+#include "base/memory.h"
 #include "base/test.h"
 #include "controller/tally.h"
 
 static struct deployment_operator operators[] = {
-    {.name = "camera", .group = "camera"},
-    {.name = "detect#0", .group = "detect"},
-    {.name = "out", .group = "out"},
+    {.name = "camera", .origin = "camera", .group = "camera"},
+    {.name = "detect#0", .origin = "detect", .group = "detect"},
+    {.name = "out", .origin = "out", .group = "out"},
 };
 static struct deployment_param segment = {"segment", "3:17"};
 static struct deployment_stage stages[] = {
@@ -133,6 +134,61 @@ static void counts_of_a_stage_that_died_are_carried_over(void **state)
     assert_int_equal(json_number_value(json_object_get(failure, "recovered_after_ms")), 250);
 }
 
+/* The stage has refused so many frames. */
+static void detect_refuses(unsigned n, const char *first, const char *last)
+{
+    char text[300];
+
+    snprintf(text, sizeof(text),
+             "{\"operators\": [{\"name\": \"detect#0\", \"frames\": %u, \"errors\": %u, "
+             "\"refused\": {\"first\": \"%s\", \"last\": \"%s\"}}]}",
+             n, n, first, last);
+    report("detect-1", text);
+}
+
+static void assert_warns(const char *text)
+{
+    cleanup(memory_free) char *warning = tally_warning(tally);
+
+    if (text == NULL) {
+        assert_null(warning);
+    } else {
+        assert_non_null(warning);
+        assert_string_equal(warning, text);
+    }
+}
+
+static void refused_frames_are_counted_by_operator_of_the_manifest(void **state)
+{
+    (void)state;
+    detect_refuses(2, "a.jpg: no picture", "b.jpg: no picture");
+    tally_gone(tally, "detect-1", "killed by signal 9", 3.5);
+    detect_refuses(1, "c.jpg: no picture", "c.jpg: no picture");
+    cleanup(json_decrefp) json_t *json = finish(10);
+
+    const json_t *refused = json_array_get(json_object_get(json, "refused"), 0);
+    assert_string_equal(json_string_value(json_object_get(refused, "operator")), "detect");
+    assert_int_equal(json_integer_value(json_object_get(refused, "frames")), 3);
+    assert_string_equal(json_string_value(json_object_get(refused, "first")),
+                        "a.jpg: no picture");
+    assert_int_equal(tally_refused(tally), 3);
+}
+
+static void the_first_refusal_is_told_and_every_thousandth(void **state)
+{
+    (void)state;
+    assert_warns(NULL);
+    detect_refuses(2, "a.jpg: no picture", "b.jpg: no picture");
+    assert_warns("'detect' refused a frame: a.jpg: no picture");
+    assert_warns(NULL);
+    detect_refuses(999, "a.jpg: no picture", "c.jpg: no picture");
+    assert_warns(NULL);
+    detect_refuses(1001, "a.jpg: no picture", "d.jpg: no picture");
+    assert_warns("'detect' has refused 1001 frames; the last: d.jpg: no picture");
+    detect_refuses(1002, "a.jpg: no picture", "e.jpg: no picture");
+    assert_warns(NULL);
+}
+
 static void a_stage_tells_its_part_of_the_model(void **state)
 {
     (void)state;
@@ -178,6 +234,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_accepted_and_not_delivered_is_lost, start,
                                         stop),
         cmocka_unit_test_setup_teardown(counts_of_a_stage_that_died_are_carried_over, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(refused_frames_are_counted_by_operator_of_the_manifest,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(the_first_refusal_is_told_and_every_thousandth, start,
                                         stop),
         cmocka_unit_test_setup_teardown(a_stage_tells_its_part_of_the_model, start, stop),
         cmocka_unit_test_setup_teardown(nonsense_in_a_report_counts_as_nothing, start, stop),

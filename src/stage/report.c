@@ -23,6 +23,11 @@ static json_t *report_operator(const struct shell *shell, unsigned i)
         (json_int_t)counters->cpu_ns, "busy_ns", (json_int_t)counters->busy_ns, "queue",
         (json_int_t)core_queue(shell->core, i));
 
+    if (counters->errors > 0) {
+        json_object_set_new(report, "refused",
+                            json_pack("{ssss}", "first", counters->first_refusal, "last",
+                                      counters->last_refusal));
+    }
     if (shell->journals[i] != NULL) {
         json_object_set_new(report, "sink", report_sink(shell->journals[i], counters));
     }

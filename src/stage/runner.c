@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "operator/registry.h"
 #include "stage/runner_state.h"
 
@@ -143,6 +145,30 @@ static void note_latency(struct runner_counters *counters, const struct turn *tu
     }
 }
 
+/* The operator's sentence without its name; which frame it is of, if the sentence does not say.
+ */
+static void note_refusal(struct runner *runner, const struct turn *turn)
+{
+    struct runner_counters *counters = &runner->counters[turn->operator_id];
+    const char *name = runner->part.operators[turn->operator_id]->name, *why = turn->err.text;
+    size_t size = strlen(name);
+    bool named = turn->n_frames == 0;
+    char frame[40] = "";
+
+    for (unsigned i = 0; i < turn->n_frames; i++) {
+        named = named || (turn->frames[i] != NULL && turn->frames[i]->origin != NULL);
+    }
+    if (!named) {
+        snprintf(frame, sizeof(frame), "frame %llu: ", (unsigned long long)turn->sequence);
+    }
+    why += strncmp(why, name, size) == 0 && strncmp(why + size, ": ", 2) == 0 ? size + 2 : 0;
+    snprintf(counters->last_refusal, RUNNER_WHY_MAX, "%s%s", frame, why);
+    text_make_printable(counters->last_refusal);
+    if (counters->errors++ == 0) {
+        memcpy(counters->first_refusal, counters->last_refusal, RUNNER_WHY_MAX);
+    }
+}
+
 static void count_turn(struct runner *runner, const struct turn *turn)
 {
     struct runner_counters *counters = &runner->counters[turn->operator_id];
@@ -151,7 +177,7 @@ static void count_turn(struct runner *runner, const struct turn *turn)
     counters->busy_ns += turn->ended_ns - turn->began_ns;
     if (turn->r < 0) {
         char quoted[300];
-        counters->errors++;
+        note_refusal(runner, turn);
         log_event(LOG_WARN, "operator.refused", "operator=%s sequence=%llu why=%s",
                   runner->part.operators[turn->operator_id]->name,
                   (unsigned long long)turn->sequence,

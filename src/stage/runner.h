@@ -15,11 +15,14 @@
 struct error;
 struct runner;
 
+enum { RUNNER_WHY_MAX = 300 };
+
 /* What an operator has done since it was opened. */
 struct runner_counters {
     uint64_t frames, errors;
     uint64_t cpu_ns, busy_ns; /* on the worker threads; wall time of the same */
     uint64_t last_ns;         /* clock_ns() when the last frame was done */
+    char first_refusal[RUNNER_WHY_MAX], last_refusal[RUNNER_WHY_MAX]; /* of which frame, why */
     struct histogram latency; /* of a sink: microseconds from capture until it was done */
 };
 
