@@ -155,7 +155,7 @@ static int open_source(struct brume_call *call, void **ret_state)
     if (csv_table_init(&options, source->rows.header, &source->table, &err) < 0) {
         return brume_fail(call, "'%s': %s", path, err.text);
     }
-    source->pace.speed = brume_param_number(call, "speed");
+    source->pace.speed = brume_rehearsal(call) ? 0 : brume_param_number(call, "speed");
     source->repeat = brume_param_switch(call, "repeat");
     ret = source->repeat ? measure_round(call, source) : 0;
     if (ret < 0) {
