@@ -10,26 +10,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "controller/session.h"
-#include "model/model.h"
+#include "controller/measuring_state.h"
 
-enum {
-    ROUNDS_MOST = 5,
-    DEATHS_MOST = 3, /* in a row, of stages that told nothing */
-};
+enum { ROUNDS_MOST = 5 };
 #define STAGE "measure"
-
-struct measuring {
-    unsigned round, deaths;
-    size_t n_wants, n_done; /* of this round */
-    struct profile_want *wants;
-    bool *asked, *told; /* by want */
-    size_t current;     /* the want that the stage is at; n_wants: none */
-    size_t n_told;      /* by this stage */
-    unsigned device;
-    bool running;  /* a stage is up */
-    bool finished; /* and has told everything */
-};
 
 static void fail(struct session *session, const struct error *err)
 {
@@ -216,113 +200,13 @@ static size_t find_operator(const struct graph *graph, const char *name)
     return i;
 }
 
-/* Under which name the measurements of an operator on the device are kept; takes `subject`,
- * which is to be freed. */
-static struct profile_key key_of(const struct session *session, size_t index, char **subject)
-{
-    const struct application *application = session->application;
-    const struct planner_operator *described = &application->operators[index];
-
-    *subject = profile_subject(application->graph, index, described->model);
-    return (struct profile_key){*subject, session->devices[session->measuring->device].type,
-                                described->engine != NULL ? described->engine : ""};
-}
-
-static int record(struct session *session, size_t index, const json_t *message,
-                  struct error *err)
-{
-    const struct model *model = session->application->operators[index].model;
-    struct profile_segment segment = {
-        .from = (unsigned)json_integer_value(json_object_get(message, "from")),
-        .to = (unsigned)json_integer_value(json_object_get(message, "to")),
-        .cpu_seconds = json_number_value(json_object_get(message, "cpu_seconds")),
-        .memory = (uint64_t)json_integer_value(json_object_get(message, "memory")),
-        .runs = (unsigned)json_integer_value(json_object_get(message, "runs")),
-    };
-    const json_t *outputs = json_object_get(message, "outputs");
-    uint64_t sizes[PROFILE_OUTPUTS_MAX] = {0};
-    cleanup(memory_free) char *subject = NULL;
-    const struct profile_key key = key_of(session, index, &subject);
-    int r = profile_record(session->profiles, key, &segment, err);
-    size_t n = json_array_size(outputs);
-    bool whole = model == NULL || (segment.from == 0 && segment.to == model->n_layers);
-
-    for (size_t i = 0; i < n && i < PROFILE_OUTPUTS_MAX; i++) {
-        sizes[i] = (uint64_t)json_integer_value(json_array_get(outputs, i));
-    }
-    if (r == 0 && whole && n > 0) {
-        r = profile_record_outputs(session->profiles, key,
-                                   n < PROFILE_OUTPUTS_MAX ? n : PROFILE_OUTPUTS_MAX, sizes,
-                                   err);
-    }
-    return r;
-}
-
-/* Which of the wants the stage speaks of; n_wants: none of them. */
-static size_t want_of(const struct measuring *measuring, size_t index, const json_t *message)
-{
-    json_int_t from = json_integer_value(json_object_get(message, "from"));
-    json_int_t to = json_integer_value(json_object_get(message, "to"));
-    size_t i = 0;
-
-    while (i < measuring->n_wants && (measuring->wants[i]
-                                          .
-                                          operator!= index || measuring->wants[i]
-                                          .from != from || measuring->wants[i]
-                                          .to != to || measuring->wants[i]
-                                          .device != measuring->device)) {
-        i++;
-    }
-    return i;
-}
-
-/* A stage died for want of memory: so much is known now of what it was to measure. */
-static void record_starved(struct session *session, size_t index)
-{
-    const struct measuring *measuring = session->measuring;
-    const struct profile_want *want = &measuring->wants[index];
-    const struct profile_segment segment = {
-        .from = want->from,
-        .to = want->to,
-        .memory = session->devices[measuring->device].memory + 1,
-    };
-    cleanup(memory_free) char *subject = NULL;
-    const struct profile_key key = key_of(session, want->operator, & subject);
-    struct error err;
-
-    if (profile_record(session->profiles, key, &segment, &err) < 0) {
-        log_event(LOG_WARN, "controller.measurement-refused", "why=\"%s\"", err.text);
-    }
-}
-
-/* Takes note of it when a stage was starved by the first thing it did; when it got to none,
- * again and again, of all that it was asked: what feeds that has no room there, either. */
-static void note_starved(struct session *session)
-{
-    struct measuring *measuring = session->measuring;
-
-    if (measuring->n_told > 0) {
-        return;
-    }
-    if (measuring->current < measuring->n_wants) {
-        record_starved(session, measuring->current);
-        measuring->deaths = 0;
-    } else if (measuring->deaths >= DEATHS_MOST) {
-        for (size_t i = 0; i < measuring->n_wants; i++) {
-            if (measuring->wants[i].device == measuring->device && !measuring->told[i]) {
-                record_starved(session, i);
-            }
-        }
-        measuring->deaths = 0;
-    }
-}
-
 void measuring_said(struct session *session, const char *stage, const json_t *message)
 {
     struct measuring *measuring = session->measuring;
     const char *type = json_string_value(json_object_get(message, "type"));
     const char *name = json_string_value(json_object_get(message, "operator"));
     const char *text = json_string_value(json_object_get(message, "error"));
+    const char *why = json_string_value(json_object_get(message, "why"));
     const struct graph *graph = session->application->graph;
     size_t index = name != NULL ? find_operator(graph, name) : graph->n_operators;
     struct error err;
@@ -331,24 +215,13 @@ void measuring_said(struct session *session, const char *stage, const json_t *me
         return;
     }
     if (strcmp(type, "measure-begin") == 0) {
-        measuring->current = want_of(measuring, index, message);
+        measuring->current = measuring_want(measuring, index, message);
     } else if (strcmp(type, "measured") == 0 && index < graph->n_operators) {
-        size_t want = want_of(measuring, index, message);
-
-        measuring->current = measuring->n_wants;
-        if (want < measuring->n_wants) {
-            measuring->told[want] = true;
-        }
-        if (record(session, index, message, &err) < 0) {
-            log_event(LOG_WARN, "controller.measurement-refused", "operator=%s why=\"%s\"",
-                      name, err.text);
-        }
-        measuring->n_done++;
-        measuring->n_told++;
-        measuring->deaths = 0;
-        front_say(session->front,
-                  json_pack("{sssisiss}", "type", "measuring", "done", (int)measuring->n_done,
-                            "total", (int)measuring->n_wants, "what", name));
+        measuring_take(session, index, message);
+    } else if (strcmp(type, "unmeasured") == 0 && index < graph->n_operators) {
+        measuring_give_up(session, index, why);
+    } else if (strcmp(type, "unusable") == 0 && index < graph->n_operators) {
+        measuring_fail_unusable(session, index, why);
     } else if (strcmp(type, "measure-done") == 0) {
         measuring->finished = true;
         save(session);
@@ -372,7 +245,7 @@ void measuring_gone(struct session *session, const char *how, bool starved)
     }
     measuring->deaths++;
     if (starved) {
-        note_starved(session);
+        measuring_note_starved(session);
     }
     if (measuring->deaths >= DEATHS_MOST) {
         error_set(&err, -EIO, "measuring on %s: the stage was not done, and is gone: %s",

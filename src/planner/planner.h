@@ -64,7 +64,8 @@ struct planner_operator {
     const char *engine;        /* as in profiles: "onnxruntime 1.30.0 fast"; NULL: "" */
     size_t n_outputs;          /* ports with a known size, from the operator's infer() */
     const uint64_t
-        *outputs; /* bytes per frame; 0: not known, then the profile's value is used */
+        *outputs;    /* bytes per frame; 0: not known, then the profile's value is used */
+    bool unmeasured; /* it cannot be, nor who reads it: they are estimated */
 };
 
 /* What moving frames between processes costs. 0 anywhere: the default. */

@@ -8,7 +8,8 @@ struct wanted {
     const struct planner_problem *problem;
     const struct profile_store *profiles;
     char **subjects; /* per operator of the graph */
-    bool *live; /* likewise: it waits for what the world sends, itself or through another */
+    bool *live; /* likewise: it waits for what the world sends or cannot be measured, itself or
+                   through another */
     size_t n;
     struct profile_want *list;
 };
@@ -84,10 +85,11 @@ static void want(struct wanted *wanted, unsigned type, unsigned first, unsigned 
     }
 }
 
-static bool is_live(const struct graph *graph, size_t operator, const bool * live)
+static bool is_live(const struct planner_problem *problem, size_t operator, const bool * live)
 {
-    const struct graph_operator *step = &graph->operators[operator];
-    bool found = (step->type->flags & BRUME_LIVE) != 0;
+    const struct planner_operator *known = &problem->operators[operator];
+    const struct graph_operator *step = &problem->graph->operators[operator];
+    bool found = (step->type->flags & BRUME_LIVE) != 0 || known->unmeasured;
 
     for (size_t i = 0; i < step->n_inputs; i++) {
         found = found || live[step->inputs[i].operator];
@@ -164,7 +166,7 @@ size_t profile_wanted(const struct planner_problem *problem,
         .problem = problem, .profiles = profiles, .subjects = subjects, .live = live};
 
     for (size_t i = 0; i < n_operators; i++) {
-        live[i] = is_live(problem->graph, i, live);
+        live[i] = is_live(problem, i, live);
         subjects[i] = profile_subject(problem->graph, i, problem->operators[i].model);
     }
     if (plan == NULL) {

@@ -14,6 +14,7 @@ void made_finish(struct made *made)
         for (unsigned j = 0; j < CORE_OUTPUTS_MAX; j++) {
             made->frames[i][j] = frame_unref(made->frames[i][j]);
         }
+        made->refused[i] = false;
     }
 }
 
@@ -67,6 +68,16 @@ static void tell(struct measure *measure, struct task *task)
                         (int)task->runs, "outputs", outputs));
 }
 
+static void tell_given_up(struct measure *measure, const struct task *task)
+{
+    const struct deployment_operator *of = &measure->deployment->operators[task->operator_id];
+
+    shell_say(measure->shell,
+              json_pack("{ssssss?}", "type", "unmeasured", "operator", of->name, "why",
+                        of->n_inputs == 0 ? "it has no frame yet, and says so again and again"
+                                          : NULL));
+}
+
 static void task_ran(uv_work_t *work, int status);
 
 static void run_next(struct measure *measure)
@@ -94,7 +105,9 @@ static void task_ran(uv_work_t *work, int status)
         return;
     }
     struct task *task = &measure->tasks[measure->next++];
-    if (measure->err.code == 0 && task->timed) {
+    if (measure->err.code == 0 && measure->made[task->operator_id].given_up) {
+        tell_given_up(measure, task);
+    } else if (measure->err.code == 0 && task->timed) {
         tell(measure, task);
     }
     if (measure->err.code == 0 && measure->next < measure->n_tasks) {
@@ -103,8 +116,14 @@ static void task_ran(uv_work_t *work, int status)
     }
     shell->measure = NULL;
     struct error err = measure->err;
+    json_t *unusable = measure->unusable == NULL
+                           ? NULL
+                           : json_pack("{ssssss}", "type", "unusable", "operator",
+                                       measure->unusable, "why", err.text);
     measure_free(measure);
-    if (err.code < 0) {
+    if (unusable != NULL) {
+        shell_say(shell, unusable);
+    } else if (err.code < 0) {
         shell_fail(shell, &err);
     } else {
         shell_say(shell, json_pack("{ss}", "type", "measure-done"));

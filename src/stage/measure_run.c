@@ -1,15 +1,12 @@
 #include <errno.h>
 #include <malloc.h>
-#include <stdlib.h>
+#include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "stage/measure_state.h"
-
-enum { RUNS_WARM = 2 };
 
 static const struct brume_param *table_entry(const struct brume_operator *type,
                                              const char *name)
@@ -22,9 +19,8 @@ static const struct brume_param *table_entry(const struct brume_operator *type,
     return param != NULL && param->name != NULL ? param : NULL;
 }
 
-/* Opens an operator or one segment of it; what it would write goes into the folder. */
-static int open_part(const struct measure *measure, unsigned operator_id, unsigned from,
-                     unsigned to, struct operator_instance **ret_instance, struct error *err)
+int measure_open_part(const struct measure *measure, unsigned operator_id, unsigned from,
+                      unsigned to, struct operator_instance **ret_instance, struct error *err)
 {
     const struct deployment_operator *wanted = &measure->deployment->operators[operator_id];
     cleanup(memory_free) struct operator_param *params =
@@ -47,47 +43,60 @@ static int open_part(const struct measure *measure, unsigned operator_id, unsign
     return r < 0 ? r : operator_open(&setup, ret_instance, err);
 }
 
-/* The inputs of an operator for frame `i`, borrowed. -ENODATA: there is no such frame. */
-static int gather(const struct measure *measure, unsigned operator_id, unsigned i,
-                  struct frame **inputs)
+int measure_gather(const struct measure *measure, unsigned operator_id, unsigned i,
+                   struct frame **inputs)
 {
     const struct deployment *deployment = measure->deployment;
     const struct deployment_operator *reader = &deployment->operators[operator_id];
+    int r = 0;
 
     for (size_t j = 0; j < reader->n_inputs && j < CORE_INPUTS_MAX; j++) {
         const struct deployment_operator *from =
             deployment_operator(deployment, reader->inputs[j].from);
+        const struct made *made = &measure->made[from - deployment->operators];
 
-        inputs[j] =
-            measure->made[from - deployment->operators].frames[i][reader->inputs[j].port];
-        if (inputs[j] == NULL) {
+        inputs[j] = made->frames[i][reader->inputs[j].port];
+        if (made->refused[i]) {
+            r = MEASURE_REFUSED;
+        } else if (inputs[j] == NULL) {
             return -ENODATA;
         }
     }
-    return 0;
+    return r;
 }
 
-/* Runs once; a source that says "later" is waited for. */
-static int run_once(struct operator_instance *instance, uint64_t sequence,
-                    struct frame *const *inputs, struct operator_result *result,
-                    uint64_t *ret_cpu_ns, struct error *err)
+/* Waits as a source asked for; false: that would be too long in all. */
+static bool wait_for_source(struct task *task, const struct operator_result *result)
+{
+    struct pollfd ready = {.fd = result->wait_for, .events = POLLIN};
+    uint64_t ms = result->wait_ms > 0 ? result->wait_ms : 1;
+
+    if (ms > MEASURE_PATIENCE_MS - task->waited_ms) {
+        return false;
+    }
+    task->waited_ms += ms;
+    poll(&ready, ready.fd >= 0 ? 1 : 0, (int)ms);
+    return true;
+}
+
+int measure_run_once(struct task *task, struct operator_instance *instance, uint64_t sequence,
+                     struct frame *const *inputs, struct operator_result *result,
+                     struct error *err)
 {
     for (;;) {
         uint64_t began = clock_process_ns();
         int r = operator_process(instance, sequence, inputs, result, err);
 
-        *ret_cpu_ns = clock_process_ns() - began;
-        if (r != OPERATOR_LATER) {
+        task->cpu_ns = clock_process_ns() - began;
+        if (r != OPERATOR_LATER || !wait_for_source(task, result)) {
             return r;
         }
-        usleep((useconds_t)(result->wait_ms * 1000));
         operator_result_finish(result);
     }
 }
 
-/* Counts the outputs' sizes, and keeps them in `frames`. */
-static void keep_outputs(struct task *task, struct operator_result *result,
-                         struct frame **frames)
+void measure_keep_outputs(struct task *task, struct operator_result *result,
+                          struct frame **frames)
 {
     task->n_outputs = result->n_outputs;
     task->n_frames++;
@@ -97,161 +106,102 @@ static void keep_outputs(struct task *task, struct operator_result *result,
     }
 }
 
-static bool enough(const struct task *task, uint64_t spent_ns)
+bool measure_enough(const struct task *task, uint64_t spent_ns)
 {
     return task->runs >= MEASURE_RUNS_MAX ||
            (task->runs >= MEASURE_RUNS_MIN && spent_ns >= MEASURE_ENOUGH_MS * 1000000ull);
 }
 
-/* The operator on each frame there is, up to `most`: what it makes is kept for those that read
- * it. Says how many there were. */
+int measure_fail_unusable(struct measure *measure, unsigned operator_id, unsigned n_frames,
+                          const struct error *first, struct error *err)
+{
+    const struct deployment_operator *of = &measure->deployment->operators[operator_id];
+    struct error inner = *first;
+    size_t size = strlen(of->name);
+    const char *why = inner.text;
+
+    why +=
+        strncmp(why, of->name, size) == 0 && strncmp(why + size, ": ", 2) == 0 ? size + 2 : 0;
+    measure->unusable = of->origin;
+    return n_frames == 1
+               ? error_set(err, -EBADMSG, "the first frame cannot be used: %.200s", why)
+               : error_set(err, -EBADMSG,
+                           "none of the first %u frames can be used; one: %.180s", n_frames,
+                           why);
+}
+
+/* The operator on each frame that can be used, up to `most`: what it makes is kept for those
+ * that read it. `ret_usable` gets which ones. OPERATOR_LATER: the source has none yet. */
 static int make_frames(struct measure *measure, struct task *task,
-                       struct operator_instance *instance, unsigned most, struct error *err)
+                       struct operator_instance *instance, unsigned most, unsigned *ret_usable,
+                       struct error *err)
 {
     struct made *made = &measure->made[task->operator_id];
+    struct error first = {0}, refusal;
+    unsigned n_seen = 0;
     int r = 0;
 
-    while (task->n_frames < most && r == 0) {
+    for (unsigned i = 0; i < MEASURE_FRAMES && task->n_frames < most && r <= 0; i++) {
         struct frame *inputs[CORE_INPUTS_MAX] = {NULL};
         struct operator_result result = {0};
-        uint64_t cpu_ns;
 
-        if (gather(measure, task->operator_id, task->n_frames, inputs) < 0) {
+        r = measure_gather(measure, task->operator_id, i, inputs);
+        if (r == -ENODATA) {
             break;
         }
-        r = run_once(instance, task->n_frames, inputs, &result, &cpu_ns, err);
+        n_seen++;
+        made->refused[i] = r == MEASURE_REFUSED;
+        if (made->refused[i]) {
+            r = 0;
+            continue;
+        }
+        r = measure_run_once(task, instance, i, inputs, &result, &refusal);
+        made->refused[i] = r < 0;
         if (r == 0) {
-            keep_outputs(task, &result, made->frames[task->n_frames]);
+            ret_usable[task->n_frames] = i;
+            measure_keep_outputs(task, &result, made->frames[i]);
+        } else if (r < 0 && first.code == 0) {
+            first = refusal;
         }
         operator_result_finish(&result);
     }
-    if (r >= 0 && task->n_frames == 0) {
-        return error_set(err, -ENODATA, "operator '%s' has no frame to be measured on",
-                         measure->deployment->operators[task->operator_id].name);
+    if (task->n_frames > 0 || r == OPERATOR_LATER) {
+        return task->n_frames > 0 ? 0 : r;
     }
-    return r < 0 ? r : 0;
+    return first.code < 0
+               ? measure_fail_unusable(measure, task->operator_id, n_seen, &first, err)
+               : error_set(err, -ENODATA, "operator '%s' has no frame to be measured on",
+                           measure->deployment->operators[task->operator_id].name);
 }
 
 /* The whole operator, on one frame after another, until it is timed well enough. */
 static int run_whole(struct measure *measure, struct task *task,
                      struct operator_instance *instance, struct error *err)
 {
-    uint64_t spent = 0, cpu_ns = 0;
-    int r = make_frames(measure, task, instance, task->timed ? MEASURE_FRAMES : 1, err);
+    unsigned usable[MEASURE_FRAMES] = {0};
+    uint64_t spent = 0;
+    unsigned most = task->timed || measure->thorough ? MEASURE_FRAMES : 1;
+    int r = make_frames(measure, task, instance, most, usable, err);
 
-    for (unsigned i = 0; r == 0 && task->timed && !enough(task, spent); i++) {
+    if (r == OPERATOR_LATER) {
+        measure->made[task->operator_id].given_up = true;
+    }
+    for (unsigned i = 0;
+         r == 0 && task->n_frames > 0 && task->timed && !measure_enough(task, spent); i++) {
         struct frame *inputs[CORE_INPUTS_MAX] = {NULL};
         struct operator_result result = {0};
+        unsigned frame = usable[i % task->n_frames];
+        uint64_t before = task->cpu_ns;
 
-        r = gather(measure, task->operator_id, i % task->n_frames, inputs);
-        r = r < 0 ? r : run_once(instance, i % task->n_frames, inputs, &result, &cpu_ns, err);
+        measure_gather(measure, task->operator_id, frame, inputs);
+        r = measure_run_once(task, instance, frame, inputs, &result, err);
         operator_result_finish(&result);
-        task->times[task->runs++] = cpu_ns;
-        spent += cpu_ns;
-    }
-    return r;
-}
-
-/* Runs one frame through the parts of a model, one after the other, up to the cut `to`. */
-static int run_parts(struct measure *measure, unsigned operator_id, unsigned to,
-                     struct frame *input, struct frame **ret_frame, struct error *err)
-{
-    const struct made *made = &measure->made[operator_id];
-    struct frame *frame = frame_ref(input);
-    unsigned at = 0;
-    int r = 0;
-
-    for (size_t i = 0; at < to && r == 0; i++) {
-        unsigned next = i < made->n_cuts && made->cuts[i] < to ? made->cuts[i] : to;
-        struct operator_instance *part = NULL;
-        struct operator_result result = {0};
-        uint64_t cpu_ns;
-
-        r = open_part(measure, operator_id, at, next, &part, err);
-        r = r < 0 ? r : run_once(part, 0, &frame, &result, &cpu_ns, err);
-        if (r == 0) {
-            frame_unref(frame);
-            frame = STEAL(result.outputs[0]);
-        }
-        operator_result_finish(&result);
-        operator_close(part);
-        malloc_trim(0);
-        at = next;
-    }
-    if (r != 0) {
-        frame_unref(frame);
-        return r;
-    }
-    *ret_frame = frame;
-    return 0;
-}
-
-/* The first of the inputs of an operator, for the first frame; borrowed. */
-static int first_input(const struct measure *measure, unsigned operator_id,
-                       struct frame **ret_frame, struct error *err)
-{
-    struct frame *inputs[CORE_INPUTS_MAX] = {NULL};
-
-    if (gather(measure, operator_id, 0, inputs) < 0) {
-        return error_set(err, -ENODATA, "operator '%s' gets no frame to be measured on",
-                         measure->deployment->operators[operator_id].name);
-    }
-    *ret_frame = inputs[0];
-    return 0;
-}
-
-/* What a model makes of the first frame, for those that read it. */
-static int make_by_parts(struct measure *measure, unsigned operator_id, struct error *err)
-{
-    struct made *made = &measure->made[operator_id];
-    struct frame *input = NULL;
-    int r = first_input(measure, operator_id, &input, err);
-
-    return r < 0 ? r
-                 : run_parts(measure, operator_id, made->cuts[made->n_cuts - 1], input,
-                             &made->frames[0][0], err);
-}
-
-/* Makes the frame at the first cut of a segment, unless the segment before has left it. */
-static int reach_cut(struct measure *measure, const struct task *task, struct error *err)
-{
-    struct frame *input = NULL;
-
-    if (measure->cut != NULL && measure->cut_of == task->operator_id &&
-        measure->cut_at == task->from) {
-        return 0;
-    }
-    measure->cut = frame_unref(measure->cut);
-    int r = first_input(measure, task->operator_id, &input, err);
-    return r < 0 ? r
-                 : run_parts(measure, task->operator_id, task->from, input, &measure->cut, err);
-}
-
-static int run_segment(struct measure *measure, struct task *task,
-                       struct operator_instance *instance, struct error *err)
-{
-    struct frame *end = NULL;
-    uint64_t spent = 0, cpu_ns;
-    int r = 0;
-
-    for (unsigned i = 0; r == 0 && !enough(task, spent); i++) {
-        struct operator_result result = {0};
-
-        r = run_once(instance, 0, &measure->cut, &result, &cpu_ns, err);
-        if (r == 0 && i == 0) {
-            keep_outputs(task, &result, &end);
-        }
-        operator_result_finish(&result);
-        if (r == 0 && i >= RUNS_WARM) {
-            task->times[task->runs++] = cpu_ns;
-            spent += cpu_ns;
+        if (r == 0 || task->runs == 0) {
+            task->times[task->runs++] = r == 0 ? task->cpu_ns : before;
+            spent += task->cpu_ns;
         }
     }
-    frame_unref(measure->cut);
-    measure->cut = end;
-    measure->cut_of = task->operator_id;
-    measure->cut_at = task->to;
-    return r;
+    return r < 0 ? r : 0;
 }
 
 /* Frees what no operator from `operator_id` on reads: a small device must have room for the one
@@ -276,29 +226,85 @@ static void drop_unread(struct measure *measure, unsigned operator_id)
     malloc_trim(0);
 }
 
-void measure_run_task(uv_work_t *work)
+/* An operator that reads one that was given up has nothing to be measured on, either. */
+static bool is_given_up(const struct measure *measure, unsigned operator_id)
 {
-    struct measure *measure = work->data;
-    struct task *task = &measure->tasks[measure->next];
-    struct operator_instance *instance = NULL;
-    struct error *err = &measure->err;
-    drop_unread(measure, task->operator_id);
-    if (task->to == 0 && measure->made[task->operator_id].n_cuts > 0) {
-        make_by_parts(measure, task->operator_id, err);
-        return;
+    const struct deployment *deployment = measure->deployment;
+    const struct deployment_operator *reader = &deployment->operators[operator_id];
+    bool given_up = measure->made[operator_id].given_up;
+
+    for (size_t i = 0; i < reader->n_inputs; i++) {
+        const struct deployment_operator *from =
+            deployment_operator(deployment, reader->inputs[i].from);
+
+        given_up = given_up || measure->made[from - deployment->operators].given_up;
     }
-    int r = task->to > 0 ? reach_cut(measure, task, err) : 0;
+    return given_up;
+}
+
+static int run_task(struct measure *measure, struct task *task, struct error *err)
+{
+    struct operator_instance *instance = NULL;
+
+    drop_unread(measure, task->operator_id);
+    measure->made[task->operator_id].given_up = is_given_up(measure, task->operator_id);
+    if (measure->made[task->operator_id].given_up) {
+        return 0;
+    }
+    if (task->to == 0 && measure->made[task->operator_id].n_cuts > 0) {
+        return measure_make_by_parts(measure, task, err);
+    }
+    int r = task->to > 0 ? measure_reach_cut(measure, task, err) : 0;
     uint64_t before = memory_resident();
 
     if (r == 0) {
-        r = open_part(measure, task->operator_id, task->from, task->to, &instance, err);
+        r = measure_open_part(measure, task->operator_id, task->from, task->to, &instance, err);
     }
-    if (r == 0 && task->to > 0) {
-        run_segment(measure, task, instance, err);
-    } else if (r == 0) {
-        run_whole(measure, task, instance, err);
+    if (r == 0) {
+        r = task->to > 0 ? measure_run_segment(measure, task, instance, err)
+                         : run_whole(measure, task, instance, err);
     }
     uint64_t after = memory_resident();
     task->memory = after > before ? after - before : 0;
     operator_close(instance);
+    return r;
+}
+
+/* The one frame that was made by those who are not timed was of no use: makes all of them, from
+ * the source on, and tries again. */
+static int run_thoroughly(struct measure *measure, struct task *task, struct error *err)
+{
+    int r = 0;
+
+    measure->thorough = true;
+    measure->unusable = NULL;
+    measure->cut = frame_unref(measure->cut);
+    for (size_t i = 0; i < measure->next && r == 0; i++) {
+        struct task before = {.operator_id = measure->tasks[i].operator_id};
+
+        made_finish(&measure->made[before.operator_id]);
+        if (measure->tasks[i].to == 0) {
+            r = run_task(measure, &before, err);
+        }
+    }
+    *task = (struct task){.operator_id = task->operator_id,
+                          .from = task->from,
+                          .to = task->to,
+                          .timed = task->timed};
+    return r < 0 ? r : run_task(measure, task, err);
+}
+
+void measure_run_task(uv_work_t *work)
+{
+    struct measure *measure = work->data;
+    struct task *task = &measure->tasks[measure->next];
+    struct error err = {0};
+    int r = run_task(measure, task, &err);
+
+    if (r < 0 && measure->unusable != NULL && !measure->thorough) {
+        r = run_thoroughly(measure, task, &err);
+    }
+    if (r < 0) {
+        measure->err = err;
+    }
 }
