@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,8 +36,10 @@ static const struct brume_port outputs[] = {
 };
 
 struct source {
-    glob_t files;
-    uint64_t end; /* first sequence number that there is not */
+    glob_t found;
+    size_t n_files;
+    const char **files; /* those of `found` that are not folders */
+    uint64_t end;       /* first sequence number that there is not */
     struct pace pace;
 };
 
@@ -52,7 +55,8 @@ static void close_source(void *state)
 {
     struct source *source = state;
 
-    globfree(&source->files);
+    free(source->files);
+    globfree(&source->found);
     free(source);
 }
 
@@ -88,19 +92,40 @@ static int list(const char *path, glob_t *ret_files)
     return glob(pattern, 0, NULL, ret_files); // NOLINT(concurrency-mt-unsafe): likewise
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* Folders among files are no frames; a link that leads nowhere is one that cannot be read. */
+static void pass_over_folders(struct source *source)
+{
+    source->files = memory_new(source->found.gl_pathc, sizeof(*source->files));
+    for (size_t i = 0; i < source->found.gl_pathc; i++) {
+        if (!is_folder(source->found.gl_pathv[i])) {
+            source->files[source->n_files++] = source->found.gl_pathv[i];
+        }
+    }
+}
+
 static int open_source(struct brume_call *call, void **ret_state)
 {
     cleanup(close_sourcep) struct source *source = memory_new(1, sizeof(*source));
     const char *path = brume_param(call, "path");
 
-    if (list(path, &source->files) != 0 || source->files.gl_pathc == 0) {
+    if (list(path, &source->found) == 0) {
+        pass_over_folders(source);
+    }
+    if (source->n_files == 0) {
         return brume_fail(call, "there is no file '%s'", path);
     }
     source->end = UINT64_MAX;
     if (!brume_param_switch(call, "repeat")) {
         uint64_t loops = (uint64_t)brume_param_integer(call, "loops");
 
-        if (__builtin_mul_overflow(loops, source->files.gl_pathc, &source->end)) {
+        if (__builtin_mul_overflow(loops, source->n_files, &source->end)) {
             source->end = UINT64_MAX;
         }
     }
@@ -111,7 +136,7 @@ static int open_source(struct brume_call *call, void **ret_state)
 
 static int read_whole(struct brume_call *call, const char *path)
 {
-    cleanup(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    cleanup(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
 
     if (fd < 0 || fstat(fd, &status) < 0) {
@@ -153,7 +178,7 @@ static int process(struct brume_call *call, void *state)
         brume_wait(call, wait_ms);
         return BRUME_LATER;
     }
-    const char *path = source->files.gl_pathv[sequence % source->files.gl_pathc];
+    const char *path = source->files[sequence % source->n_files];
     brume_set_origin(call, path);
     return read_whole(call, path);
 }

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -97,6 +98,47 @@ static void a_file_that_vanished_costs_its_frame_only(void **state)
     rig_remove(folder);
 }
 
+static void folders_among_the_files_are_passed_over(void **state)
+{
+    char *folder = rig_folder();
+    cleanup(memory_free) char *inner = memory_format("%s/b.jpg", folder);
+    cleanup(memory_free) char *pattern = memory_format("%s/*.jpg", folder);
+    struct error err;
+    (void)state;
+
+    write_files(folder, (const char *[]){"a.jpg", "c.jpg", NULL});
+    assert_int_equal(mkdir(inner, 0700), 0);
+    for (int i = 0; i < 2; i++) {
+        struct operator_instance *source =
+            RIG_OPEN("image-source", "path", i == 0 ? folder : pattern);
+        expect(source, 0, "a.jpg");
+        expect(source, 1, "c.jpg");
+        assert_int_equal(rig_try(source, 2, NULL, &err), OPERATOR_END);
+        operator_close(source);
+    }
+    rig_remove(folder);
+}
+
+static void what_is_no_file_costs_its_frame_only(void **state)
+{
+    char *folder = rig_folder();
+    cleanup(memory_free) char *pipe = memory_format("%s/b.jpg", folder);
+    cleanup(memory_free) char *link = memory_format("%s/c.jpg", folder);
+    struct error err;
+    (void)state;
+
+    write_files(folder, (const char *[]){"a.jpg", "d.jpg", NULL});
+    assert_int_equal(mkfifo(pipe, 0700), 0);
+    assert_int_equal(symlink("/nowhere/at/all", link), 0);
+    struct operator_instance *source = RIG_OPEN("image-source", "path", folder);
+    expect(source, 0, "a.jpg");
+    assert_true(rig_try(source, 1, NULL, &err) < 0);
+    assert_true(rig_try(source, 2, NULL, &err) < 0);
+    expect(source, 3, "d.jpg");
+    operator_close(source);
+    rig_remove(folder);
+}
+
 static void who_refuses_a_picture_names_its_file(void **state)
 {
     char *folder = rig_folder();
@@ -183,6 +225,8 @@ int main(void)
         cmocka_unit_test(a_source_goes_on_at_any_number),
         cmocka_unit_test(a_name_with_a_star_in_it_is_that_file),
         cmocka_unit_test(a_file_that_vanished_costs_its_frame_only),
+        cmocka_unit_test(folders_among_the_files_are_passed_over),
+        cmocka_unit_test(what_is_no_file_costs_its_frame_only),
         cmocka_unit_test(who_refuses_a_picture_names_its_file),
         cmocka_unit_test(a_folder_without_files_is_refused),
         cmocka_unit_test(the_pace_is_absolute),
