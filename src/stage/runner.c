@@ -178,7 +178,7 @@ static void count_turn(struct runner *runner, const struct turn *turn)
     if (turn->r < 0) {
         char quoted[300];
         note_refusal(runner, turn);
-        log_event(LOG_WARN, "operator.refused", "operator=%s sequence=%llu why=%s",
+        log_event(LOG_DEBUG, "operator.refused", "operator=%s sequence=%llu why=%s",
                   runner->part.operators[turn->operator_id]->name,
                   (unsigned long long)turn->sequence,
                   log_quote(turn->err.text, quoted, sizeof(quoted)));

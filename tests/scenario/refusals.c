@@ -1,5 +1,6 @@
 /* What cannot work is refused: in a sentence that says where, with the exit code of sysexits,
  * and as early as it can be known. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -174,12 +175,80 @@ static void a_sink_that_refuses_its_frames_fails_the_run(void **state)
                    HEAD CAMERA "    - { name: out, use: json-sink, in: [camera], "
                                "with: { path: /dev/full } }\n");
     SCENARIO_RUN(74, &out, &err, "run", "street.yaml", "--devices", "1", "--json");
-    assert_non_null(strstr(err, "out: cannot write: No space left on device"));
+    assert_non_null(strstr(err, "warning: 'out' refused a frame: "));
+    assert_non_null(strstr(err, "/one.jpg: cannot write: No space left on device\n"));
     assert_non_null(strstr(err, "brume: 1 of 1 frames were not delivered: an operator refused "
                                 "them, and said why above\n"));
     cleanup(json_decrefp) json_t *report = scenario_json(out);
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(report, "frames"), "lost")), 1);
+}
+
+static void write_picture(const char *path)
+{
+    cleanup(memory_free) char *bytes = scenario_read("/usr/share/darknet/data/dog.jpg");
+    FILE *file = fopen(path, "wb");
+    struct stat status;
+
+    assert_int_equal(stat("/usr/share/darknet/data/dog.jpg", &status), 0);
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, (size_t)status.st_size, file), status.st_size);
+    fclose(file);
+}
+
+static void pictures_that_cannot_be_decoded_are_told_and_no_success(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+    cleanup(memory_free) char *here = getcwd(NULL, 0);
+    cleanup(memory_free) char *why =
+        memory_format("%s/mixed/a.jpg: neither a JPEG nor a PNG (0 bytes)", here);
+    cleanup(memory_free) char *warning =
+        memory_format("warning: 'picture' refused a frame: %s\n"
+                      "brume: 2 frames were refused on the way, and arrived empty\n",
+                      why);
+
+    scenario_needs("/usr/share/darknet/data/dog.jpg");
+    assert_int_equal(mkdir("mixed", 0700), 0);
+    scenario_write("mixed/a.jpg", "%s", "");
+    write_picture("mixed/b.jpg");
+    scenario_write("mixed/c.jpg", "no picture");
+    scenario_write("mixed.yaml", HEAD "  operators:\n    - { name: camera, use: image-source, "
+                                      "with: { path: mixed } }\n" PICTURE SINK("picture"));
+    SCENARIO_RUN(65, &out, &err, "run", "mixed.yaml", "--json");
+    assert_string_equal(err, warning);
+    cleanup(json_decrefp) json_t *report = scenario_json(out);
+    scenario_assert_frames(report, 3, 3);
+    const json_t *refused = json_array_get(json_object_get(report, "refused"), 0);
+    assert_string_equal(json_string_value(json_object_get(refused, "operator")), "picture");
+    assert_int_equal(json_integer_value(json_object_get(refused, "frames")), 2);
+    assert_string_equal(json_string_value(json_object_get(refused, "first")), why);
+}
+
+static void a_run_without_a_single_picture_is_refused_at_its_line(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    add_pictures();
+    scenario_write("none.yaml", "%s", HEAD CAMERA PICTURE SINK("picture"));
+    SCENARIO_RUN(65, &out, &err, "profile", "none.yaml");
+    assert_non_null(strstr(err, "brume: none.yaml:7: 'picture' cannot be measured: "));
+    assert_non_null(strstr(err, "/pictures/one.jpg: neither a JPEG nor a PNG (28 bytes)\n"));
+}
+
+static void a_source_that_has_no_frame_for_an_hour_is_estimated(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    scenario_write("lazy.yaml", HEAD "  operators:\n    - { name: clock, use: lazy-source, "
+                                     "with: { first: 1h } }\n" SINK("clock"));
+    SCENARIO_RUN(0, &out, &err, "plan", "lazy.yaml");
+    assert_non_null(strstr(out, "2 times are estimates, for want of a profile"));
 }
 
 int main(void)
@@ -191,6 +260,9 @@ int main(void)
         cmocka_unit_test(a_device_too_small_for_the_network_is_told),
         cmocka_unit_test(a_sink_that_cannot_be_opened_ends_the_run),
         cmocka_unit_test(a_sink_that_refuses_its_frames_fails_the_run),
+        cmocka_unit_test(pictures_that_cannot_be_decoded_are_told_and_no_success),
+        cmocka_unit_test(a_run_without_a_single_picture_is_refused_at_its_line),
+        cmocka_unit_test(a_source_that_has_no_frame_for_an_hour_is_estimated),
     };
 
     return cmocka_run_group_tests_name("refusals", tests, scenario_make, scenario_remove);
