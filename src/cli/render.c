@@ -97,9 +97,20 @@ static void show_plan(const struct render *render, const json_t *answer)
     }
 }
 
+/* A number with so many decimals; "-" where there is none. */
+static const char *decimals(const json_t *json, double scale, int n, char text[static 32])
+{
+    if (json_is_number(json)) {
+        snprintf(text, 32, "%.*f", n, scale * json_number_value(json));
+    } else {
+        snprintf(text, 32, "-");
+    }
+    return text;
+}
+
 static void print_stage(const json_t *stage)
 {
-    char operators[80] = "";
+    char operators[80] = "", rate[32], busy[32];
     size_t i;
     json_t *name;
 
@@ -109,8 +120,9 @@ static void print_stage(const json_t *stage)
         snprintf(operators + used, sizeof(operators) - used, "%s%s", i > 0 ? ", " : "",
                  json_string_value(name));
     }
-    printf("  %-14s %-12s %8.1f %6.0f %% %6.0f %% %7.0f   %s\n", text(stage, "name"),
-           text(stage, "device"), number(stage, "rate"), 100 * number(stage, "busy"),
+    printf("  %-14s %-12s %8s %6s %% %6.0f %% %7.0f   %s\n", text(stage, "name"),
+           text(stage, "device"), decimals(json_object_get(stage, "rate"), 1, 1, rate),
+           decimals(json_object_get(stage, "busy"), 100, 0, busy),
            100 * number(stage, "predicted_busy"), number(stage, "rss_mb"), operators);
 }
 
@@ -125,10 +137,11 @@ static void print_links(const json_t *links, double seconds)
     printf("\n  %-30s %10s %12s\n", "LINK", "FRAMES", "MB/s");
     json_array_foreach(links, i, link)
     {
-        char name[64];
+        char name[64], rate[32];
         snprintf(name, sizeof(name), "%s > %s", text(link, "from"), text(link, "to"));
-        printf("  %-30s %10.0f %12.2f\n", name, number(link, "frames"),
-               number(link, "bytes") / 1e6 / seconds);
+        printf("  %-30s %10.0f %12s\n", name, number(link, "frames"),
+               decimals(seconds > 0 ? json_object_get(link, "bytes") : NULL, 1e-6 / seconds, 2,
+                        rate));
     }
 }
 
@@ -169,15 +182,16 @@ static void print_report(const json_t *report)
     const json_t *latency = json_object_get(report, "latency_ms");
     const json_t *predicted = json_object_get(report, "predicted");
     double seconds = number(report, "seconds");
+    char rate[32];
     size_t i;
     json_t *stage;
 
     printf("\n%s: %.1f s, accepted %.0f, delivered %.0f, lost %.0f, duplicated %.0f\n",
            text(report, "application"), seconds, number(frames, "accepted"),
            number(frames, "delivered"), number(frames, "lost"), number(frames, "duplicated"));
-    printf("%.2f frames/s (predicted %.2f), latency p50 %.0f ms, p90 %.0f ms, p99 %.0f ms\n\n",
-           number(report, "rate"), number(predicted, "rate"), number(latency, "p50"),
-           number(latency, "p90"), number(latency, "p99"));
+    printf("%s frames/s (predicted %.2f), latency p50 %.0f ms, p90 %.0f ms, p99 %.0f ms\n\n",
+           decimals(json_object_get(report, "rate"), 1, 2, rate), number(predicted, "rate"),
+           number(latency, "p50"), number(latency, "p90"), number(latency, "p99"));
     printf("  %-14s %-12s %8s %8s %8s %7s   %s\n", "STAGE", "DEVICE", "FRAMES/S", "BUSY",
            "FORESEEN", "MB", "OPERATORS");
     json_array_foreach(json_object_get(report, "stages"), i, stage)

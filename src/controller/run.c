@@ -260,6 +260,11 @@ void run_hello(struct session *session, const char *stage)
     }
 }
 
+static void note_begin(struct run *run)
+{
+    run->began_ms = run->began_ms == 0 ? clock_ms() : run->began_ms;
+}
+
 static void stage_ready(struct session *session, size_t index, const json_t *message)
 {
     struct run *run = session->run;
@@ -268,9 +273,10 @@ static void stage_ready(struct session *session, size_t index, const json_t *mes
     free(run->actors[index].address);
     run->actors[index].address = memory_text(address);
     reconcile_saw(&run->reconcile, index, RECONCILE_SAW_READY, clock_ms());
-    if (run->began_ms == 0 &&
+    if (!run->ready &&
         reconcile_count(&run->reconcile, RECONCILE_READY) == run->deployment->n_stages) {
-        run->began_ms = clock_ms();
+        run->ready = true;
+        note_begin(run);
         uv_timer_start(&run->progress, say_progress, PROGRESS_MS, PROGRESS_MS);
         if (session->request->seconds > 0) {
             uv_timer_start(&run->deadline, deadline_due,
@@ -278,6 +284,15 @@ static void stage_ready(struct session *session, size_t index, const json_t *mes
         }
     }
     run_reconcile(session);
+}
+
+static void stage_works(struct run *run, struct actor *actor, const char *stage)
+{
+    note_begin(run);
+    if (actor->waits_for_frame) {
+        actor->waits_for_frame = false;
+        tally_back(run->tally, stage, seconds_since(run));
+    }
 }
 
 /* Prints what an operator says, each frame's words once. */
@@ -338,9 +353,8 @@ void run_said(struct session *session, const char *stage, const json_t *message)
         stage_ready(session, index, message);
     } else if (strcmp(type, "say") == 0) {
         pass_on_words(session, message);
-    } else if (strcmp(type, "working") == 0 && actor->waits_for_frame) {
-        actor->waits_for_frame = false;
-        tally_back(run->tally, stage, seconds_since(run));
+    } else if (strcmp(type, "working") == 0) {
+        stage_works(run, actor, stage);
     } else if (strcmp(type, "failed") == 0) {
         stage_failed(session, index, message);
     } else if (strcmp(type, "finished") == 0) {

@@ -3,14 +3,26 @@
 
 #include "controller/tally_state.h"
 
-static double steady_rate(const struct sink *sink, double seconds)
+/* A part of no time at all is nobody's: null. */
+static json_t *per_second(double what, double seconds)
+{
+    return seconds > 0 ? json_real(what / seconds) : json_null();
+}
+
+/* A single frame has no rate. */
+static json_t *frame_rate(uint64_t frames, double seconds)
+{
+    return frames != 1 ? per_second((double)frames, seconds) : json_null();
+}
+
+static json_t *steady_rate(const struct sink *sink, double seconds)
 {
     uint64_t frames = sink->drain_delivered - sink->warm_delivered;
 
     if (sink->warm_ns > 0 && sink->drain_ns > sink->warm_ns && frames >= 2) {
-        return (double)frames * 1e9 / (double)(sink->drain_ns - sink->warm_ns);
+        return json_real((double)frames * 1e9 / (double)(sink->drain_ns - sink->warm_ns));
     }
-    return seconds > 0 ? (double)sink->delivered / seconds : 0;
+    return frame_rate(sink->delivered, seconds);
 }
 
 static json_t *final_frames(const struct tally *tally, const struct sink *slowest)
@@ -60,15 +72,17 @@ static json_t *final_stage(const struct tally *tally, const struct member *membe
             cut = cut == NULL ? segment_of(part) : cut;
         }
     }
-    return json_pack("{sssssoso?sfsfsfsfsfsIsI}", "name", member->stage->name, "device",
-                     member->stage->device, "operators", operators, "cut", cut, "rate",
-                     (double)count_total(&member->frames) / seconds, "busy",
-                     (double)count_total(&member->busy_ns) / 1e9 / seconds /
-                         member->stage->workers,
-                     "cpu", (double)count_total(&member->cpu_ns) / 1e9 / seconds, "rss_mb",
-                     (double)member->memory / 1e6, "predicted_busy", predicted_busy, "errors",
-                     (json_int_t)count_total(&member->errors), "resent",
-                     (json_int_t)count_total(&member->resent));
+    return json_pack(
+        "{sssssoso?sososo"
+        "sfsfsIsI}",
+        "name", member->stage->name, "device", member->stage->device, "operators", operators,
+        "cut", cut, "rate", frame_rate(count_total(&member->frames), seconds), "busy",
+        per_second((double)count_total(&member->busy_ns) / 1e9 / member->stage->workers,
+                   seconds),
+        "cpu", per_second((double)count_total(&member->cpu_ns) / 1e9, seconds), "rss_mb",
+        (double)member->memory / 1e6, "predicted_busy", predicted_busy, "errors",
+        (json_int_t)count_total(&member->errors), "resent",
+        (json_int_t)count_total(&member->resent));
 }
 
 static json_t *final_links(const struct tally *tally)
@@ -115,7 +129,6 @@ json_t *tally_final(const struct tally *tally, double seconds, const double *pre
     struct histogram latency = {0};
     json_t *stages = json_array();
 
-    seconds = seconds > 0 ? seconds : 1e-9;
     for (size_t i = 0; i < tally->n_sinks; i++) {
         histogram_merge(&latency, &tally->sinks[i].past);
         histogram_merge(&latency, &tally->sinks[i].now);
@@ -124,11 +137,11 @@ json_t *tally_final(const struct tally *tally, double seconds, const double *pre
         const struct member *member = &tally->members[i];
         json_array_append_new(stages, final_stage(tally, member, seconds, predicted_busy[i]));
     }
-    return json_pack("{sssfsosfs{sfsfsf}sosososo}", "application",
+    return json_pack("{sssfsosos{sfsfsf}sosososo}", "application",
                      tally->deployment->application, "seconds", seconds, "frames",
                      final_frames(tally, slowest), "rate",
-                     slowest != NULL ? steady_rate(slowest, seconds) : 0.0, "latency_ms", "p50",
-                     histogram_quantile(&latency, 0.5) / 1000, "p90",
+                     slowest != NULL ? steady_rate(slowest, seconds) : frame_rate(0, seconds),
+                     "latency_ms", "p50", histogram_quantile(&latency, 0.5) / 1000, "p90",
                      histogram_quantile(&latency, 0.9) / 1000, "p99",
                      histogram_quantile(&latency, 0.99) / 1000, "stages", stages, "links",
                      final_links(tally), "failures", final_failures(tally), "refused",

@@ -94,6 +94,35 @@ static void a_run_shorter_than_the_warm_up_has_its_mean_rate(void **state)
     assert_int_equal(10 * json_number_value(json_object_get(json, "rate")), 20);
 }
 
+static bool is_null(const json_t *json, const char *key)
+{
+    return json_is_null(json_object_get(json, key));
+}
+
+static void a_single_frame_has_no_rate(void **state)
+{
+    (void)state;
+    sink_reports(1, 0, 12);
+    cleanup(json_decrefp) json_t *json = finish(2);
+
+    assert_true(is_null(json, "rate"));
+    const json_t *stage = json_array_get(json_object_get(json, "stages"), 2);
+    assert_true(is_null(stage, "rate"));
+    assert_int_equal(json_number_value(json_object_get(json, "seconds")), 2);
+}
+
+static void what_took_no_time_has_no_rate_either(void **state)
+{
+    (void)state;
+    sink_reports(4, 0, 12);
+    cleanup(json_decrefp) json_t *json = finish(0);
+
+    assert_true(json_number_value(json_object_get(json, "seconds")) <= 0);
+    assert_true(is_null(json, "rate"));
+    const json_t *stage = json_array_get(json_object_get(json, "stages"), 2);
+    assert_true(is_null(stage, "rate") && is_null(stage, "busy") && is_null(stage, "cpu"));
+}
+
 static void what_was_accepted_and_not_delivered_is_lost(void **state)
 {
     (void)state;
@@ -231,6 +260,8 @@ int main(void)
                                         start, stop),
         cmocka_unit_test_setup_teardown(a_run_shorter_than_the_warm_up_has_its_mean_rate, start,
                                         stop),
+        cmocka_unit_test_setup_teardown(a_single_frame_has_no_rate, start, stop),
+        cmocka_unit_test_setup_teardown(what_took_no_time_has_no_rate_either, start, stop),
         cmocka_unit_test_setup_teardown(what_was_accepted_and_not_delivered_is_lost, start,
                                         stop),
         cmocka_unit_test_setup_teardown(counts_of_a_stage_that_died_are_carried_over, start,
