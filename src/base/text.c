@@ -94,6 +94,21 @@ static size_t utf8_length(const unsigned char *at)
     return rows[i].size;
 }
 
+bool text_is_utf8(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    while (*at != '\0') {
+        size_t size = *at < 0x80 ? 1 : utf8_length(at);
+
+        if (size == 0) {
+            return false;
+        }
+        at += size;
+    }
+    return true;
+}
+
 void text_make_printable(char *text)
 {
     for (unsigned char *at = (unsigned char *)text; *at != '\0';) {

@@ -13,6 +13,9 @@ bool text_is_label(const char *text);
  * of the text would be wrong. The first of equals wins. */
 const char *text_nearest(const char *text, const char *const *choices, size_t n_choices);
 
+/* Whether all of it is UTF-8; the control characters of Latin-1 are not. */
+bool text_is_utf8(const char *text);
+
 /* Makes a line of it that any terminal and any JSON takes: control characters become spaces,
  * and bytes that are no UTF-8 question marks. */
 void text_make_printable(char *text);

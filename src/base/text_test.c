@@ -60,9 +60,19 @@ static void what_is_printed_cannot_move_the_cursor(void **state)
     assert_string_equal(text, "a [2J \xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8C\x8D  ?????????");
 }
 
+static void what_is_not_utf_8_is_told(void **state)
+{
+    (void)state;
+    assert_true(text_is_utf8(""));
+    assert_true(text_is_utf8("caf\xc3\xa9 \xf0\x9f\x90\x88"));
+    assert_false(text_is_utf8("caf\xe9"));
+    assert_false(text_is_utf8("cut \xc3"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_utf_8_is_told),
         cmocka_unit_test(a_label_is_what_kubernetes_takes),
         cmocka_unit_test(a_slip_of_the_finger_finds_the_word),
         cmocka_unit_test(a_very_long_word_has_nothing_near),

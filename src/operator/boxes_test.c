@@ -218,9 +218,25 @@ static void outputs_that_do_not_fit_the_labels_are_refused(void **state)
     rig_remove(folder);
 }
 
+static void labels_that_are_not_utf_8_are_refused_with_their_line(void **state)
+{
+    char *folder = rig_folder();
+    cleanup(memory_free) char *labels =
+        write_labels(folder, "cat\nd\xc3\xa9j\xc3\xa0\ncaf\xe9\n");
+    cleanup(memory_free) char *message = memory_format("yolo: %s: line 3 is not UTF-8", labels);
+    struct error err;
+    (void)state;
+
+    RIG_REFUSE(&err, "yolo", "labels", labels, "head", "region", "size", "64x64", "anchors",
+               "1,1");
+    assert_string_equal(err.text, message);
+    rig_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_that_are_not_utf_8_are_refused_with_their_line),
         cmocka_unit_test(of_two_that_overlap_the_better_stays),
         cmocka_unit_test(of_too_many_the_best_stay),
         cmocka_unit_test(a_region_head_is_read_in_either_order),

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 enum { FILE_MAX = 4 << 20 };
 
@@ -37,6 +38,9 @@ static int split(struct labels *labels, struct error *err)
         }
         labels->names = memory_grow(labels->names, labels->n, sizeof(*labels->names));
         labels->names[labels->n++] = trim(at, end);
+        if (!text_is_utf8(labels->names[labels->n - 1])) {
+            return error_set(err, -EILSEQ, "line %zu is not UTF-8", labels->n);
+        }
         at = next;
     }
     while (labels->n > 0 && *labels->names[labels->n - 1] == '\0') {

@@ -14,7 +14,8 @@ struct labels {
     char *text;
 };
 
-/* Reads a file; blank lines at its end and white space around a line do not count. */
+/* Reads a file; blank lines at its end and white space around a line do not count. Labels are
+ * UTF-8, for they become JSON; the error says in which line they are not. */
 int labels_load(const char *path, struct labels *ret_labels, struct error *err);
 /* The same from `size` bytes of memory, which need not end with a zero. */
 int labels_parse(const char *text, size_t size, struct labels *ret_labels, struct error *err);
