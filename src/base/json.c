@@ -4,6 +4,16 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+json_t *json_line(const char *text)
+{
+    cleanup(memory_free) char *line = memory_text(text);
+
+    text_make_printable(line);
+    return json_string(line);
+}
 
 static int find(const json_t *object, const char *where, const char *key, json_t **ret_member,
                 struct error *err)

@@ -11,6 +11,10 @@
 
 struct error;
 
+/* A text that may come from anywhere, as one line: what cannot be printed is replaced, for
+ * jansson would have none of it. */
+json_t *json_line(const char *text);
+
 /* `where` begins the sentence: "operators[3]: 'name' must be a text". All return 0 or -EINVAL;
  * results are borrowed from `object`. */
 int json_read_text(const json_t *object, const char *where, const char *key,

@@ -73,8 +73,8 @@ void session_close(struct session *session, int code)
 void session_fail(struct session *session, const struct error *err, int code)
 {
     if (!session->closing) {
-        front_say(session->front,
-                  json_pack("{sssssi}", "type", "error", "text", err->text, "code", code));
+        front_say(session->front, json_pack("{sssosi}", "type", "error", "text",
+                                            json_line(err->text), "code", code));
         session_close(session, code);
     }
 }

@@ -128,9 +128,9 @@ static char *make_body(struct brume_call *call, const struct alert *alert,
 {
     cleanup(json_decrefp) json_t *object = json_object();
 
-    json_object_set_new(object, "text", json_string(text));
-    json_object_set_new(object, "type", json_string(reading->type));
-    json_object_set_new(object, "device", json_string(reading->device));
+    json_object_set_new(object, "text", json_line(text));
+    json_object_set_new(object, "type", json_line(reading->type));
+    json_object_set_new(object, "device", json_line(reading->device));
     json_object_set_new(object, "value",
                         isfinite(reading->value) ? json_real(reading->value) : json_null());
     json_object_set_new(object, "time", json_string(reading->time));

@@ -200,6 +200,12 @@ int describe_text(struct brume_call *call, size_t size, char *ret_text)
     return 0;
 }
 
+/* JSON has no numbers that are not finite. */
+static json_t *json_number(double number)
+{
+    return isfinite(number) ? json_real(number) : json_null();
+}
+
 static int json_boxes(struct brume_call *call, json_t *object)
 {
     cleanup(boxes_input_finishp) struct boxes_input boxes = {0};
@@ -209,19 +215,15 @@ static int json_boxes(struct brume_call *call, json_t *object)
     for (size_t i = 0; i < boxes.n; i++) {
         const float *row = boxes.rows + i * BOXES_ROW;
 
-        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:f, s:f}", "label",
-                                              boxes_label(&boxes, i), "score", (double)row[4],
-                                              "x", (double)row[0], "y", (double)row[1], "width",
-                                              (double)row[2], "height", (double)row[3]));
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "label",
+                            json_line(boxes_label(&boxes, i)), "score",
+                            json_number((double)row[4]), "x", json_number((double)row[0]), "y",
+                            json_number((double)row[1]), "width", json_number((double)row[2]),
+                            "height", json_number((double)row[3])));
     }
     json_object_set_new(object, "boxes", list);
     return ret;
-}
-
-/* JSON has no numbers that are not finite. */
-static json_t *json_number(double number)
-{
-    return isfinite(number) ? json_real(number) : json_null();
 }
 
 static int json_readings(struct brume_call *call, json_t *object)
@@ -256,7 +258,7 @@ static int json_values(struct brume_call *call, json_t *object)
     int ret = values_input(call, &names);
 
     for (size_t i = 0; ret == 0 && i < names.n; i++) {
-        json_object_set_new(list, names.names[i], json_real(values[i]));
+        json_object_set_new(list, names.names[i], json_number(values[i]));
     }
     json_object_set_new(object, "values", list);
     return ret;

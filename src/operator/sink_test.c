@@ -1,4 +1,5 @@
 /* What leaves: lines of JSON exactly once, lines on the console, counts. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,29 @@ static void a_full_disk_costs_the_frame_and_says_so(void **state)
     assert_string_equal(err.text, "json-sink: cannot write: No space left on device");
 }
 
+static void boxes_that_json_cannot_say_are_not_left_out(void **state)
+{
+    static const float rows[][6] = {{1, 2, 3, 4, INFINITY, 0}};
+    char *folder = rig_folder();
+    cleanup(memory_free) char *path = memory_format("%s/lines", folder);
+    struct operator_instance *sink = RIG_OPEN("json-sink", "path", path);
+    cleanup(frame_unrefp) struct frame *endless = rig_boxes(1, rows, "cat\n");
+    cleanup(frame_unrefp) struct frame *foreign = rig_boxes(1, rows, "caf\xe9\n");
+    struct error err;
+    (void)state;
+
+    assert_int_equal(rig_try(sink, 0, &endless, &err), 0);
+    assert_true(rig_try(sink, 1, &foreign, &err) < 0);
+    assert_non_null(strstr(err.text, "line 1 is not UTF-8"));
+    cleanup(memory_free) void *text = NULL;
+    size_t size;
+    assert_int_equal(file_read(path, 1 << 20, &text, &size, &err), 0);
+    assert_non_null(strstr(text, "\"boxes\":[{\"label\":\"cat\",\"score\":null,\"x\":1.0,"));
+    assert_null(strchr(strchr(text, '\n') + 1, '\n'));
+    operator_close(sink);
+    rig_remove(folder);
+}
+
 static void expect_line(struct frame *frame, const char *wanted)
 {
     cleanup(operator_closep) struct operator_instance *console = RIG_OPEN("console");
@@ -210,6 +234,7 @@ int main(void)
         cmocka_unit_test(another_run_begins_anew_or_adds),
         cmocka_unit_test(what_is_no_line_of_ours_is_replaced),
         cmocka_unit_test(a_full_disk_costs_the_frame_and_says_so),
+        cmocka_unit_test(boxes_that_json_cannot_say_are_not_left_out),
         cmocka_unit_test(the_console_tells_kinds_apart),
         cmocka_unit_test(counting_is_by_label),
     };

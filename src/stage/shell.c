@@ -38,7 +38,7 @@ static void last_word_due(uv_timer_t *timer)
 
 static void say_failure(struct shell *shell)
 {
-    shell_say(shell, json_pack("{ssss}", "type", "failed", "error", shell->failure));
+    shell_say(shell, json_pack("{ssso}", "type", "failed", "error", json_line(shell->failure)));
     shell_stop(shell);
 }
 

@@ -119,7 +119,7 @@ static void pass_on_lines(struct shell *shell, unsigned operator_id, uint64_t se
     json_t *lines = json_array();
 
     for (size_t i = 0; i < result->n_said; i++) {
-        json_array_append_new(lines, json_string(result->said[i]));
+        json_array_append_new(lines, json_line(result->said[i]));
     }
     shell_say(shell, json_pack("{sssssIso}", "type", "say", "operator",
                                shell->config->operators[operator_id]->name, "sequence",
