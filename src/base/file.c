@@ -42,15 +42,34 @@ static int fail(struct error *err, const char *path, const char *verb)
                      strerror_r(code, reason, sizeof(reason)));
 }
 
+/* What was opened to be read must be a file; a pipe has not been waited for. */
+static int check_file(int fd, const char *path, struct stat *ret_status, struct error *err)
+{
+    *ret_status = (struct stat){0};
+    if (fd < 0) {
+        return fail(err, path, "open");
+    }
+    if (fstat(fd, ret_status) < 0) {
+        return fail(err, path, "look at");
+    }
+    if (!S_ISREG(ret_status->st_mode)) {
+        return error_set(err, S_ISDIR(ret_status->st_mode) ? -EISDIR : -EINVAL,
+                         "'%s' is not a file", path);
+    }
+    return 0;
+}
+
 int file_read(const char *path, size_t limit, void **ret_bytes, size_t *ret_size,
               struct error *err)
 {
-    cleanup(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    cleanup(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     cleanup(memory_free) char *bytes = NULL;
     size_t size = 0, room = 0;
+    struct stat status;
 
-    if (fd < 0) {
-        return fail(err, path, "open");
+    int code = check_file(fd, path, &status, err);
+    if (code < 0) {
+        return code;
     }
     for (;;) {
         if (size == room) {
@@ -87,14 +106,10 @@ int file_map(const char *path, void **ret_bytes, size_t *ret_size, struct error 
     cleanup(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
 
-    if (fd < 0) {
-        return fail(err, path, "open");
-    }
-    if (fstat(fd, &status) < 0) {
-        return fail(err, path, "look at");
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return error_set(err, -EINVAL, "'%s' is not a file", path);
+    int code = check_file(fd, path, &status, err);
+    if (code < 0) {
+        err->code = code == -EISDIR ? -EINVAL : code;
+        return err->code;
     }
     if (status.st_size == 0) {
         return error_set(err, -ENODATA, "'%s' is empty", path);

@@ -83,6 +83,21 @@ static void a_file_over_the_limit_is_refused(void **state)
     assert_null(bytes);
 }
 
+static void a_pipe_is_refused_and_not_waited_for(void **state)
+{
+    (void)state;
+    void *bytes = NULL;
+    size_t size = 0;
+    struct error err;
+
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    assert_int_equal(file_read("fifo", 5, &bytes, &size, &err), -EINVAL);
+    assert_string_equal(err.text, "'fifo' is not a file");
+    assert_int_equal(file_map("fifo", &bytes, &size, &err), -EINVAL);
+    assert_int_equal(file_read("/dev/zero", 5, &bytes, &size, &err), -EINVAL);
+    assert_null(bytes);
+}
+
 static void writes_to_a_map_stay_private(void **state)
 {
     (void)state;
@@ -247,6 +262,7 @@ static void a_closed_standard_descriptor_becomes_dev_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pipe_is_refused_and_not_waited_for),
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(a_large_file_arrives_whole),
         cmocka_unit_test(a_file_over_the_limit_is_refused),

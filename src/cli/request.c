@@ -158,6 +158,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         if (state->arg_num > 0) {
             argp_error(state, "one application at a time, please");
         }
+        if (strcmp(argument, "-") == 0) {
+            argp_error(state, "the manifest must be a file; standard input is not read");
+        }
         set_text(input, "application", argument);
         return 0;
     case ARGP_KEY_END:

@@ -328,14 +328,12 @@ int manifest_parse(const char *path, const char *text, size_t size,
 int manifest_load(const char *path, const struct manifest_catalog *catalog,
                   struct graph **ret_graph, struct error *err)
 {
-    bool standard_input = strcmp(path, "-") == 0;
     cleanup(memory_free) void *text = NULL;
     size_t size = 0;
 
-    int code =
-        file_read(standard_input ? "/dev/stdin" : path, YAML_SIZE_MAX, &text, &size, err);
+    int code = file_read(path, YAML_SIZE_MAX, &text, &size, err);
     if (code < 0) {
         return code;
     }
-    return manifest_parse(standard_input ? "stdin" : path, text, size, catalog, ret_graph, err);
+    return manifest_parse(path, text, size, catalog, ret_graph, err);
 }

@@ -25,7 +25,7 @@ struct manifest_catalog {
     void *owner;
 };
 
-/* Reads `path`; "-" is standard input. */
+/* Reads the file at `path`. */
 int manifest_load(const char *path, const struct manifest_catalog *catalog,
                   struct graph **ret_graph, struct error *err);
 

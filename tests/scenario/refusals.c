@@ -104,6 +104,9 @@ static const struct mistake {
     {64, {"rnu"}, "there is no command 'rnu' (did you mean 'run'?)"},
     {64, {"run"}, "which application? Name its manifest"},
     {64, {"run", "street.yaml", "other.yaml"}, "one application at a time, please"},
+    {64, {"run", "-"}, "the manifest must be a file; standard input is not read"},
+    {65, {"run", "pipe"}, "'pipe' is not a file"},
+    {65, {"run", "street.yaml", "--testbed", "pipe"}, "'pipe' is not a file"},
     {64, {"run", "street.yaml", "--nonsense"}, "unrecognized option '--nonsense'"},
     {64, {"run", "street.yaml", "-d", "0"}, "--devices takes a whole number from 1, not '0'"},
     {64, {"run", "street.yaml", "-d", "999"}, "999 devices: 1 to 200 can be emulated"},
@@ -126,6 +129,7 @@ static void wrong_options_are_refused(void **state)
 
     add_pictures();
     scenario_write("street.yaml", "%s", HEAD CAMERA SINK("camera"));
+    assert_int_equal(mkfifo("pipe", 0600), 0);
     for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++) {
         scenario_run(mistakes[i].code, &out, &err, mistakes[i].arguments);
         if (strstr(err, mistakes[i].sentence) == NULL) {
