@@ -58,6 +58,10 @@ static struct brume_tensor *output(struct brume_call *call, uint32_t width, uint
     if (width > 0 && height > 0 && (uint64_t)full_width * full_height <= PIXELS_MAX) {
         picture = brume_output(call, 0, BRUME_U8, 3, (uint32_t[]){height, width, 3});
     }
+    if (width == 0 || height == 0) {
+        brume_fail(call, "a picture without pixels: the file ends too early, or is damaged");
+        return NULL;
+    }
     if (picture == NULL) {
         brume_fail(call, "a picture of %ux%u pixels is over the limit of %d million",
                    full_width, full_height, PIXELS_MAX >> 20);

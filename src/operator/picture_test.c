@@ -252,9 +252,24 @@ static void the_picture_that_came_in_is_left_as_it_is(void **state)
                             same->tensors[0]->size);
 }
 
+/* Start of image, and a comment that never ends. */
+static void a_jpeg_that_ends_before_its_picture_has_no_pixels(void **state)
+{
+    static const uint8_t start[] = {0xFF, 0xD8, 0xFF, 0xFE, 0xFF, 0xFF, 'x', 'x'};
+    cleanup(operator_closep) struct operator_instance *decode = RIG_OPEN("decode");
+    cleanup(frame_unrefp) struct frame *file = rig_bytes(start, sizeof(start));
+    struct error err;
+    (void)state;
+
+    assert_true(rig_try(decode, 0, &file, &err) < 0);
+    assert_string_equal(
+        err.text, "decode: a picture without pixels: the file ends too early, or is damaged");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_jpeg_that_ends_before_its_picture_has_no_pixels),
         cmocka_unit_test(a_png_comes_back_as_it_was),
         cmocka_unit_test(a_jpeg_comes_back_nearly_as_it_was),
         cmocka_unit_test(a_jpeg_can_be_decoded_smaller_and_the_view_tells),
