@@ -58,7 +58,9 @@ static const struct argp argp = {
     "MODEL K[,K...]",
     "Cuts a model before layers K and writes the parts as files that stand for themselves, "
     "DIR/NAME-FROM-TO.onnx or .tflite. `brume model inspect` lists the legal cuts. What a part "
-    "takes and gives is told by name; what only passes around it is to be handed on.",
+    "takes and gives is told by name; what only passes around it is to be handed on. A part of "
+    "a "
+    ".tflite holds the weights of the whole model.",
     NULL,
     NULL,
     NULL};
@@ -151,6 +153,10 @@ static int write_parts(const struct arguments *arguments, struct error *err)
         size_t from = i == 0 ? 0 : arguments->cuts[i - 1];
         size_t to = i == arguments->n_cuts ? model->n_layers : arguments->cuts[i];
         r = write_part(model, arguments->folder, from, to, err);
+    }
+    if (r == 0 && strcmp(model->format, "tflite") == 0) {
+        printf("each part holds all weights of the model; those that it does not use are not "
+               "read when it runs\n");
     }
     return r;
 }

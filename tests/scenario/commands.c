@@ -260,6 +260,24 @@ static void a_network_is_imported_inspected_and_cut(void **state)
     REFUSED(EX_DATAERR, sentence, "model", "cut", NETWORK, "99", "-o", "parts");
 }
 
+static void who_cuts_a_tflite_hears_that_each_part_holds_all_weights(void **state)
+{
+    cleanup(memory_free) char *data = data_file("fuzz/model_tflite/convolution");
+    cleanup(memory_free) void *bytes = NULL;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+    struct error error;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(file_read(data, 1 << 20, &bytes, &size, &error), 0);
+    assert_int_equal(file_write("small.tflite", bytes, size, &error), 0);
+    SCENARIO_RUN(EX_OK, &out, &err, "model", "cut", "small.tflite", "4", "-o", "parts");
+    assert_has(out,
+               "\neach part holds all weights of the model; those that it does not use are "
+               "not read when it runs\n");
+}
+
 static void the_parts_of_a_network_are_models_themselves(void **state)
 {
     cleanup(memory_free) char *out = NULL;
@@ -327,6 +345,7 @@ int main(void)
         cmocka_unit_test(an_operator_that_cannot_be_loaded_is_told_of),
         cmocka_unit_test(a_doctor_finds_programs_engines_and_devices),
         cmocka_unit_test(a_network_is_imported_inspected_and_cut),
+        cmocka_unit_test(who_cuts_a_tflite_hears_that_each_part_holds_all_weights),
         cmocka_unit_test(the_parts_of_a_network_are_models_themselves),
         cmocka_unit_test(every_cut_of_a_network_is_checked_or_those_asked_for),
         cmocka_unit_test(engines_leave_nothing_in_the_users_home),
