@@ -124,6 +124,15 @@ static int understand(const struct brume_param *row, const char *value, double *
     return -EINVAL;
 }
 
+/* Digits, an x, digits: what is wrong with it is how large it is. */
+static bool looks_like_size(const char *value)
+{
+    size_t width = strspn(value, "0123456789");
+    size_t height = value[width] == 'x' ? strspn(value + width + 1, "0123456789") : 0;
+
+    return width > 0 && height > 0 && value[width + 1 + height] == '\0';
+}
+
 int param_check(const struct brume_param *row, const char *value, struct error *err)
 {
     double number = 0;
@@ -133,6 +142,12 @@ int param_check(const struct brume_param *row, const char *value, struct error *
     }
     if (row->kind == BRUME_CHOICE) {
         return check_choice(row, value, err);
+    }
+    if (understand(row, value, &number) < 0 && row->kind == BRUME_SIZE &&
+        looks_like_size(value)) {
+        return error_set(err, -EINVAL,
+                         "'%s' must be 1 to 65535 pixels wide and high, not '%.64s'", row->name,
+                         value);
     }
     if (understand(row, value, &number) < 0) {
         return error_set(err, -EINVAL, "'%s' must be %s, not '%.64s'", row->name,

@@ -64,6 +64,8 @@ static void a_wrong_form_is_refused_with_an_example(void **state)
     check_refused("repeat", "yes", "'repeat' must be true or false, not 'yes'");
     check_refused("size", "416",
                   "'size' must be width x height in pixels such as 416x416, not '416'");
+    check_refused("size", "100000x7",
+                  "'size' must be 1 to 65535 pixels wide and high, not '100000x7'");
     check_refused("rate", "5", "'rate' must be a rate such as 5/s or 300/min, not '5'");
     check_refused("every", "5",
                   "'every' must be a duration such as 100ms, 2s or 1min, not '5'");

@@ -43,13 +43,13 @@ static void set_text(struct request_options *input, const char *key, const char 
     json_object_set_new(input->request, key, json_string(value));
 }
 
-static void parse_count(struct request_options *input, const char *key, const char *text,
-                        struct argp_state *state)
+static void parse_count(struct request_options *input, const char *key, const char *or_else,
+                        const char *text, struct argp_state *state)
 {
     int64_t n;
 
     if (quantity_integer(text, &n) < 0 || n < 1) {
-        argp_error(state, "--%s takes a whole number from 1, not '%s'", key, text);
+        argp_error(state, "--%s takes %sa whole number from 1, not '%s'", key, or_else, text);
     }
     json_object_set_new(input->request, key, json_integer((json_int_t)n));
 }
@@ -96,7 +96,7 @@ static void parse_replicas(struct request_options *input, const char *text,
     if (strcmp(text, "off") == 0) {
         set_text(input, "replicas", "off");
     } else {
-        parse_count(input, "replicas", text, state);
+        parse_count(input, "replicas", "off or ", text, state);
     }
 }
 
@@ -125,7 +125,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
     switch (key) {
     case 'd':
-        parse_count(input, "devices", argument, state);
+        parse_count(input, "devices", "", argument, state);
         return 0;
     case OPTION_CPU:
         set_text(input, "cpu", argument);

@@ -37,11 +37,7 @@ static int infer(struct brume_call *call)
     int ret = picture_check(call, 0);
 
     brume_param_size(call, "size", &width, &height);
-    if (ret == 0 &&
-        brume_output(call, 0, BRUME_U8, 3, (uint32_t[]){height, width, 3}) == NULL) {
-        ret = brume_fail(call, "a picture of %ux%u pixels is too large", width, height);
-    }
-    return ret;
+    return ret < 0 ? ret : picture_infer(call, width, height);
 }
 
 static void fill_rows(const struct picture *box, uint32_t from, uint32_t to, int value)

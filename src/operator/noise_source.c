@@ -9,6 +9,8 @@
 #include "base/memory.h"
 #include "operator/builtin.h"
 #include "operator/pace.h"
+#include "operator/picture.h"
+#include "tensor/tensor.h"
 
 static const struct brume_param params[] = {
     {"size", BRUME_SIZE, "416x416", "width x height in pixels", NULL, 0, 0},
@@ -38,8 +40,7 @@ static int infer(struct brume_call *call)
     uint32_t height;
 
     brume_param_size(call, "size", &width, &height);
-    brume_output(call, 0, BRUME_U8, 3, (uint32_t[]){height, width, 3});
-    return 0;
+    return picture_infer(call, width, height);
 }
 
 static void unref(void *owner)
@@ -68,15 +69,14 @@ static void fill(uint8_t *pixels, size_t size, uint64_t seed)
 
 static int open_noise(struct brume_call *call, void **ret_state)
 {
-    enum { ALIGNMENT = 64, SIZE_MAX_MB = 256 };
+    enum { ALIGNMENT = 64 };
     uint32_t width;
     uint32_t height;
 
     brume_param_size(call, "size", &width, &height);
     size_t size = (size_t)width * height * 3;
     size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    uint8_t *pixels =
-        size <= (size_t)SIZE_MAX_MB << 20 ? aligned_alloc(ALIGNMENT, rounded) : NULL;
+    uint8_t *pixels = size <= TENSOR_SIZE_MAX ? aligned_alloc(ALIGNMENT, rounded) : NULL;
     if (pixels == NULL) {
         return brume_fail(call, "no memory for a picture of %ux%u pixels", width, height);
     }

@@ -1,5 +1,16 @@
 #include "operator/picture.h"
 
+#include "tensor/tensor.h"
+
+int picture_infer(struct brume_call *call, uint32_t width, uint32_t height)
+{
+    if (brume_output(call, 0, BRUME_U8, 3, (uint32_t[]){height, width, 3}) == NULL) {
+        return brume_fail(call, "a picture of %ux%u pixels is over the limit of %zu million",
+                          width, height, TENSOR_SIZE_MAX / 3 / 1000000);
+    }
+    return 0;
+}
+
 int picture_check(struct brume_call *call, unsigned port)
 {
     const struct brume_tensor *tensor = brume_input(call, port, 0);

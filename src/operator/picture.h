@@ -17,6 +17,9 @@ int picture_input(struct brume_call *call, unsigned port, struct picture *ret_pi
 /* A picture on output port 0, to be filled, or brume_fail(). */
 int picture_output(struct brume_call *call, uint32_t width, uint32_t height,
                    struct picture *ret_picture);
+/* For infer(): says that output port 0 gives a picture of that size, or refuses one over the
+ * limit. */
+int picture_infer(struct brume_call *call, uint32_t width, uint32_t height);
 /* For infer(): refuses what is known not to be a picture. */
 int picture_check(struct brume_call *call, unsigned port);
 

@@ -51,6 +51,19 @@ static const struct refusal {
     {HEAD CAMERA PICTURE
      "    - { name: small, use: resize, in: [picture], with: { width: 64 } }\n" SINK("small"),
      "8:58: 'resize' has no parameter 'width' (`brume operators resize` lists them)"},
+    {HEAD CAMERA PICTURE
+     "    - { name: small, use: resize, in: [picture], with: { size: 100000x1 } }\n" SINK(
+         "small"),
+     "8:64: 'size' must be 1 to 65535 pixels wide and high, not '100000x1'"},
+    {HEAD CAMERA PICTURE
+     "    - { name: small, use: resize, in: [picture], with: { size: 16384x16384 } }\n" SINK(
+         "small"),
+     "8:15: operator 'small': small: a picture of 16384x16384 pixels is over the limit of 89 "
+     "million"},
+    {HEAD "  operators:\n    - { name: noise, use: noise-source, with: { size: 16384x16384 } "
+          "}\n" SINK("noise"),
+     "6:15: operator 'noise': noise: a picture of 16384x16384 pixels is over the limit of 89 "
+     "million"},
     {HEAD CAMERA "    - { name: a, use: resize, in: [b], with: { size: 64x64 } }\n"
                  "    - { name: b, use: resize, in: [a], with: { size: 64x64 } }\n" SINK("b"),
      "7:15: the operators go round in a circle: a -> b -> a"},
@@ -110,6 +123,9 @@ static const struct mistake {
     {64, {"run", "street.yaml", "--nonsense"}, "unrecognized option '--nonsense'"},
     {64, {"run", "street.yaml", "-d", "0"}, "--devices takes a whole number from 1, not '0'"},
     {64, {"run", "street.yaml", "-d", "999"}, "999 devices: 1 to 200 can be emulated"},
+    {64,
+     {"run", "street.yaml", "--replicas", "0"},
+     "--replicas takes off or a whole number from 1, not '0'"},
     {64, {"run", "street.yaml", "--cpu", "0.5"}, "--cpu goes with --devices"},
     {64, {"run", "street.yaml", "-d", "2", "--cpu", "fast"}, "--cpu fast is not understood"},
     {64, {"run", "street.yaml", "--frames", "-1"}, "--frames takes a whole number from 1"},
