@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,64 +17,18 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "fabric/cgroup.h"
+#include "fabric/ledger_entry.h"
 #include "fabric/network.h"
 #include "fabric/process.h"
 
-#define LINE_MAX_SIZE 512
-
-static const char *const kinds[] = {"controller", "keeper",    "process", "group",
-                                    "link",       "namespace", "folder"};
-
-struct entry {
-    enum ledger_kind kind;
-    char name[LINE_MAX_SIZE];
-    pid_t pid;
-    uint64_t started;
-};
-
-static void closep(FILE **file)
-{
-    if (*file != NULL) {
-        fclose(*file);
-    }
-}
+#define LINE_MAX_SIZE (PATH_MAX + 16)
+#define LEDGER_MOST   ((size_t)16 << 20) /* bytes: half a million processes */
 
 static void closedirp(DIR **dir)
 {
     if (*dir != NULL) {
         closedir(*dir);
     }
-}
-
-/* A line that a crash cut short is nobody's: its thing was not made yet. */
-static bool read_entry(const char *line, struct entry *ret_entry)
-{
-    char word[16];
-    char end;
-
-    if (strchr(line, '\n') == NULL || sscanf(line, "%15s %511s", word, ret_entry->name) != 2) {
-        return false;
-    }
-    for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        if (strcmp(word, kinds[i]) != 0) {
-            continue;
-        }
-        ret_entry->kind = (enum ledger_kind)i;
-        ret_entry->pid = 0;
-        if (i > LEDGER_PROCESS) {
-            return true;
-        }
-        unsigned long long started;
-        int pid;
-        /* NOLINTNEXTLINE(cert-err34-c): numbers this program wrote itself */
-        if (sscanf(line, "%*s %d %llu%c", &pid, &started, &end) != 3 || pid <= 1) {
-            return false;
-        }
-        ret_entry->pid = pid;
-        ret_entry->started = started;
-        return true;
-    }
-    return false;
 }
 
 char *ledger_folder(struct error *err)
@@ -158,15 +113,24 @@ int ledger_write(struct ledger *ledger, enum ledger_kind kind, const char *name,
                  struct error *err)
 {
     char line[LINE_MAX_SIZE];
-    int n = snprintf(line, sizeof(line), "%s %s\n", kinds[kind], name);
+    off_t size = lseek(ledger->file, 0, SEEK_END);
+    int n = snprintf(line, sizeof(line), "%s %s\n", ledger_word(kind), name);
 
     if (n < 0 || (size_t)n >= sizeof(line)) {
         return error_set(err, -ENAMETOOLONG, "a name of %d bytes is too long for %s", n,
                          ledger->path);
     }
-    if (write(ledger->file, line, (size_t)n) != n) {
-        return error_set(err, -EIO, "cannot write %s: %s", ledger->path,
-                         strerrordesc_np(errno));
+    if (strchr(name, '\n') != NULL) {
+        return error_set(err, -EINVAL, "a line break in the name of a %s: '%s'",
+                         ledger_word(kind), name);
+    }
+    ssize_t written = write(ledger->file, line, (size_t)n);
+    if (written != n) {
+        int code = written < 0 ? errno : ENOSPC;
+        /* Half a line would spoil the next. */
+        int cut = written > 0 ? ftruncate(ledger->file, size) : 0;
+        (void)cut;
+        return error_set(err, -EIO, "cannot write %s: %s", ledger->path, strerrordesc_np(code));
     }
     return 0;
 }
@@ -181,7 +145,27 @@ int ledger_write_process(struct ledger *ledger, enum ledger_kind kind, pid_t pid
     return ledger_write(ledger, kind, name, err);
 }
 
-static int undo_entry(const struct entry *entry, struct error *err)
+/* The entries of the ledger `path`, which are in `ret_text`; both are malloc'ed. */
+static int load(const char *path, char **ret_text, struct ledger_entry **ret_entries,
+                size_t *ret_n, struct error *err)
+{
+    cleanup(memory_free) char *text = NULL;
+    const char *slash = strrchr(path, '/');
+    size_t size;
+    int r = file_read(path, LEDGER_MOST, (void **)&text, &size, err);
+
+    if (r < 0) {
+        return r;
+    }
+    r = ledger_parse(text, size, slash == NULL ? path : slash + 1, ret_entries, ret_n, err);
+    if (r < 0) {
+        return error_wrap(err, "%s is not believed, and nothing of it removed", path);
+    }
+    *ret_text = STEAL(text);
+    return 0;
+}
+
+static int undo_entry(const struct ledger_entry *entry, struct error *err)
 {
     switch (entry->kind) {
     case LEDGER_PROCESS:
@@ -203,21 +187,20 @@ static int undo_entry(const struct entry *entry, struct error *err)
 
 int ledger_undo(const char *path, struct error *err)
 {
-    cleanup(closep) FILE *file = fopen(path, "re");
-    struct entry entry = {0};
-    char line[LINE_MAX_SIZE];
-    int result = 0;
+    cleanup(memory_free) struct ledger_entry *entries = NULL;
+    cleanup(memory_free) char *text = NULL;
+    size_t n = 0;
+    int result = load(path, &text, &entries, &n, err);
 
-    if (file == NULL) {
-        return 0;
+    if (result < 0) {
+        return result == -ENOENT ? 0 : result;
     }
     /* First processes, then groups, links, namespaces and folders: nothing is removed under
      * the feet of something that lives. */
     for (unsigned kind = LEDGER_PROCESS; kind <= LEDGER_FOLDER; kind++) {
-        rewind(file);
-        while (fgets(line, sizeof(line), file) != NULL) {
-            if (read_entry(line, &entry) && entry.kind == kind) {
-                int failed = undo_entry(&entry, err);
+        for (size_t i = 0; i < n; i++) {
+            if (entries[i].kind == kind) {
+                int failed = undo_entry(&entries[i], err);
                 result = result == 0 ? failed : result;
             }
         }
@@ -228,19 +211,24 @@ int ledger_undo(const char *path, struct error *err)
     return result;
 }
 
-static bool is_abandoned(const char *path)
+/* Whether neither the controller nor a keeper lives. Negative: the ledger does not tell. */
+static int is_abandoned(const char *path, struct error *err)
 {
-    cleanup(closep) FILE *file = fopen(path, "re");
-    struct entry entry = {0};
-    char line[LINE_MAX_SIZE];
+    cleanup(memory_free) struct ledger_entry *entries = NULL;
+    cleanup(memory_free) char *text = NULL;
+    size_t n = 0;
+    int r = load(path, &text, &entries, &n, err);
 
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        if (read_entry(line, &entry) && entry.kind <= LEDGER_KEEPER &&
-            process_lives(entry.pid, entry.started)) {
-            return false;
+    if (r < 0) {
+        return r == -ENOENT ? 0 : r;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (entries[i].kind <= LEDGER_KEEPER &&
+            process_lives(entries[i].pid, entries[i].started)) {
+            return 0;
         }
     }
-    return file != NULL;
+    return 1;
 }
 
 int ledger_clean(unsigned *ret_runs, struct error *err)
@@ -261,11 +249,9 @@ int ledger_clean(unsigned *ret_runs, struct error *err)
     const struct dirent *found;
     while ((found = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
         cleanup(memory_free) char *path = memory_format("%s/%s", folder, found->d_name);
-        if (strlen(found->d_name) != 6 || !is_abandoned(path)) {
-            continue;
-        }
-        int failed = ledger_undo(path, err);
-        n_runs += failed == 0;
+        int left = strlen(found->d_name) == 6 ? is_abandoned(path, err) : 0;
+        int failed = left > 0 ? ledger_undo(path, err) : left;
+        n_runs += left > 0 && failed == 0;
         result = result == 0 ? failed : result;
     }
     *ret_runs = n_runs;

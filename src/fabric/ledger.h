@@ -2,7 +2,8 @@
  * whoever comes later can remove it: the run itself when it closes, its keeper when the
  * controller was killed, or the next run when both were.
  *
- * A ledger is a text file in ledger_folder(), "<run>" for its name, with one line per thing:
+ * A ledger is a text file in ledger_folder(), "<run>" for its name, with one line per thing; a
+ * name goes to the end of its line, blanks and all:
  *
  *     controller 812 49120        a process: id and start time, so that a later process with
  *     keeper 813 49121            the same id is not taken for it
@@ -14,7 +15,8 @@
  *
  * Happy path: ledger_open, ledger_write before each thing, ledger_undo at the end.
  * Failure modes: a thing in the ledger that is not there any more counts as removed, so undoing
- * twice, or by two at once, is harmless.
+ * twice, or by two at once, is harmless. A ledger with a line that its run would not have
+ * written (ledger_entry.h) is not believed: nothing is removed, and it stays.
  */
 #ifndef FABRIC_LEDGER_H
 #define FABRIC_LEDGER_H
@@ -46,6 +48,7 @@ int ledger_open(struct ledger *ledger, struct error *err);
 /* Lets go of the file without undoing anything; accepts zeroed memory. */
 void ledger_close(struct ledger *ledger);
 
+/* -EINVAL for a name with a line break. Paths are absolute: who undoes works elsewhere. */
 int ledger_write(struct ledger *ledger, enum ledger_kind kind, const char *name,
                  struct error *err);
 int ledger_write_process(struct ledger *ledger, enum ledger_kind kind, pid_t pid,
@@ -53,10 +56,11 @@ int ledger_write_process(struct ledger *ledger, enum ledger_kind kind, pid_t pid
 
 /* Kills and removes all that the ledger lists but controller and keeper, then the ledger.
  * Blocks until it is gone. -EBUSY when something would not go; the ledger then stays for next
- * time. */
+ * time. -EBADMSG when it is not believed: nothing was removed. */
 int ledger_undo(const char *path, struct error *err);
 
-/* Undoes the ledgers whose controller and keepers are gone. */
+/* Undoes the ledgers whose controller and keepers are gone. Goes on past one that would not go;
+ * the error is the last one's. */
 int ledger_clean(unsigned *ret_runs, struct error *err);
 
 /* /run/brume as root, else $XDG_RUNTIME_DIR/brume, else /tmp/brume-UID; made if need be and

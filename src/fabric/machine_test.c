@@ -13,7 +13,6 @@
 #include "base/memory.h"
 #include "base/test.h"
 #include "fabric/cgroup.h"
-#include "fabric/ledger.h"
 #include "fabric/network.h"
 #include "fabric/process.h"
 
@@ -148,23 +147,6 @@ static void nothing_of_others_is_removed(void **state)
     assert_int_equal(network_remove_link("eth0", &err), 0);
 }
 
-static void a_torn_or_foreign_line_of_a_ledger_is_passed_over(void **state)
-{
-    (void)state;
-    struct ledger ledger = {.file = -1};
-    struct error err;
-    const char *lines =
-        "process 1 0\nprocess x y\nnonsense\n\ngroup /sys/fs/cgroup/none/brume-0\n"
-        "process 99999";
-
-    assert_int_equal(ledger_open(&ledger, &err), 0);
-    assert_int_equal(write(ledger.file, lines, strlen(lines)), strlen(lines));
-    assert_int_equal(ledger_undo(ledger.path, &err), 0);
-    assert_int_equal(access(ledger.path, F_OK), -1);
-    assert_int_equal(ledger_undo(ledger.path, &err), 0);
-    ledger_close(&ledger);
-}
-
 /* The files that version 2 has, in a folder that stands for its mount. */
 static void unified_limits_are_written_as_the_kernel_reads_them(void **state)
 {
@@ -207,7 +189,6 @@ int main(void)
         cmocka_unit_test(a_subnet_of_somebody_else_is_left_alone),
         cmocka_unit_test(a_process_is_known_by_its_start),
         cmocka_unit_test(nothing_of_others_is_removed),
-        cmocka_unit_test(a_torn_or_foreign_line_of_a_ledger_is_passed_over),
         cmocka_unit_test(unified_limits_are_written_as_the_kernel_reads_them),
     };
     return cmocka_run_group_tests_name("machine", tests, NULL, NULL);

@@ -64,8 +64,8 @@ bool process_lives(pid_t pid, uint64_t started)
 {
     struct stat_line stat = {0};
 
-    return read_stat(pid, &stat) && stat.started == started && stat.state != 'Z' &&
-           stat.state != 'X';
+    return started > 0 && read_stat(pid, &stat) && stat.started == started &&
+           stat.state != 'Z' && stat.state != 'X';
 }
 
 void process_reset_signals(void)

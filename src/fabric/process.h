@@ -11,7 +11,7 @@ struct error;
 /* In clock ticks since the machine began; 0: there is no such process. */
 uint64_t process_start_time(pid_t pid);
 
-/* A process that ended and was not waited for does not live. */
+/* A process that ended and was not waited for does not live, nor does one without a start. */
 bool process_lives(pid_t pid, uint64_t started);
 
 /* Kills the process and its process group, and waits until it is gone, five seconds at most. */
