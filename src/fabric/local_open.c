@@ -123,11 +123,12 @@ static void guard_stop(struct local *local)
 
 static int make_folder(struct local *local, struct error *err)
 {
-    const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
+    const char *given = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
+    cleanup(memory_free) char *parent =
+        file_absolute(given != NULL && *given != '\0' ? given : "/tmp");
 
     memory_free(&local->folder);
-    local->folder =
-        memory_format("%s/brume-%s", parent != NULL ? parent : "/tmp", local->ledger.run);
+    local->folder = memory_format("%s/brume-%s", parent, local->ledger.run);
     if (ledger_write(&local->ledger, LEDGER_FOLDER, local->folder, err) < 0) {
         return err->code;
     }
@@ -250,7 +251,7 @@ static int fill(struct local *local, const struct fabric_config *config, struct 
 {
     cleanup(testbed_destroyp) struct testbed *alone = NULL;
     const struct testbed *testbed = config->testbed;
-    struct error ignored;
+    struct error left;
     unsigned n_runs;
 
     if (testbed == NULL) {
@@ -263,7 +264,9 @@ static int fill(struct local *local, const struct fabric_config *config, struct 
         return err->code;
     }
     /* What cannot be removed now does not keep this run from starting. */
-    (void)ledger_clean(&n_runs, &ignored);
+    if (ledger_clean(&n_runs, &left) < 0) {
+        add_note(local, memory_format("an earlier run left something: %s", left.text));
+    }
     if (begin(local, err) < 0) {
         return err->code;
     }

@@ -247,6 +247,55 @@ static void closing_leaves_nothing(void **state)
     assert_int_equal(stat(path, &is), -1);
 }
 
+/* Who undoes a ledger works elsewhere, and a folder may be called anything. */
+static void the_folder_of_a_run_is_below_tmpdir_whatever_that_is_called(void **state)
+{
+    (void)state;
+    static const char *const parents[] = {".", "my dir", "../my dir/"};
+    char root[] = "/tmp/brume-test-XXXXXX";
+
+    assert_non_null(mkdtemp(root));
+    cleanup(memory_free) char *spaced = memory_format("%s/my dir", root);
+    cleanup(memory_free) char *foreign = memory_format("%s/my", root);
+    cleanup(memory_free) char *here = getcwd(NULL, 0);
+    assert_int_equal(mkdir(spaced, 0700), 0);
+    assert_int_equal(mkdir(foreign, 0700), 0);
+    for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++) {
+        assert_int_equal(chdir(i == 2 ? foreign : root), 0);
+        setenv("TMPDIR", parents[i], 1); /* NOLINT(concurrency-mt-unsafe) */
+        struct bench *bench = bench_open("local", false);
+        const char *seen = bench->fabric->ops->folder(bench->fabric);
+        cleanup(memory_free) char *folder = memory_text(seen);
+        assert_int_equal(chdir("/"), 0);
+        assert_int_equal(folder[0], '/');
+        assert_int_equal(access(folder, F_OK), 0);
+        bench_close(bench);
+        assert_int_equal(access(folder, F_OK), -1);
+        assert_int_equal(access(foreign, F_OK), 0);
+    }
+    unsetenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
+    assert_int_equal(rmdir(spaced), 0);
+    assert_int_equal(rmdir(foreign), 0);
+    assert_int_equal(rmdir(root), 0);
+    assert_int_equal(chdir(here), 0);
+}
+
+static void a_run_whose_folder_cannot_be_written_down_is_refused(void **state)
+{
+    (void)state;
+    const struct fabric_config config = {.loop = uv_default_loop(),
+                                         .stage_program = "/proc/self/exe"};
+    struct fabric *fabric = NULL;
+    struct error err;
+
+    setenv("TMPDIR", "/tmp/two\nlines", 1); /* NOLINT(concurrency-mt-unsafe) */
+    assert_int_equal(fabric_open("local", &config, &fabric, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "a line break in the name of a folder: '/tmp/two"));
+    unsetenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
+    uv_run(uv_default_loop(), UV_RUN_NOWAIT);
+    uv_loop_close(uv_default_loop());
+}
+
 /* A child that opens a fabric, starts a stage, writes its ledger's path and waits. */
 struct victim {
     pid_t pid;
@@ -439,6 +488,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(work_and_words_are_counted),
         cmocka_unit_test(two_runs_live_side_by_side),
         cmocka_unit_test(closing_leaves_nothing),
+        cmocka_unit_test(the_folder_of_a_run_is_below_tmpdir_whatever_that_is_called),
+        cmocka_unit_test(a_run_whose_folder_cannot_be_written_down_is_refused),
         cmocka_unit_test(a_killed_controller_leaves_nothing),
         cmocka_unit_test(the_next_start_removes_what_controller_and_keeper_left),
         cmocka_unit_test(a_run_that_lives_is_not_cleaned),
