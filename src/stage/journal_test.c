@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -56,12 +57,33 @@ static void a_folder_that_is_not_there_is_said(void **state)
     assert_null(journal);
 }
 
+static void a_disk_that_takes_nothing_is_named(void **state)
+{
+    char folder[] = "/tmp/journal-XXXXXX", path[64], sentence[128];
+    struct journal *journal;
+    struct error err;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/out.mark", folder);
+    assert_int_equal(symlink("/dev/full", path), 0);
+    assert_int_equal(journal_open(folder, "out", &journal, &err), 0);
+    assert_int_equal(journal_note(journal, 0, 1, &err), -ENOSPC);
+    snprintf(sentence, sizeof(sentence), "%s: cannot be written: No space left on device",
+             path);
+    assert_string_equal(err.text, sentence);
+    journal_close(journal);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sink_that_died_goes_on_where_it_was),
         cmocka_unit_test(without_a_folder_nothing_is_kept),
         cmocka_unit_test(a_folder_that_is_not_there_is_said),
+        cmocka_unit_test(a_disk_that_takes_nothing_is_named),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }
