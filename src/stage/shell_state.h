@@ -42,8 +42,10 @@ struct shell {
     struct peers *peers;
     json_t *addresses; /* of peers, until `peers` is there */
     bool draining;
-    bool working;  /* an operator has run */
-    bool finished; /* every frame is done */
+    bool working;      /* an operator has run */
+    uint64_t began_at; /* the mark then */
+    bool progressed;   /* it has risen since, and was told */
+    bool finished;     /* every frame is done */
 
     struct measure *measure; /* a measurement under way */
 };

@@ -74,6 +74,17 @@ static int keep_mark(struct shell *shell, struct error *err)
     return journal_note(shell->mark, done - 1, 1, err);
 }
 
+/* The controller hears at once that this life gets somewhere, not when the next report is due:
+ * many a stage is killed before. */
+static void tell_progress(struct shell *shell)
+{
+    if (shell->core != NULL && shell->working && !shell->progressed &&
+        core_done(shell->core) > shell->began_at) {
+        shell->progressed = true;
+        shell_say(shell, report_make(shell));
+    }
+}
+
 int stream_feed(void *owner, const struct core_event *event, struct error *err)
 {
     struct shell *shell = owner;
@@ -87,6 +98,7 @@ int stream_feed(void *owner, const struct core_event *event, struct error *err)
     int r = core_step(shell->core, &timed, err);
     r = r < 0 ? r : keep_mark(shell, err);
     apply_effects(shell);
+    tell_progress(shell);
     return r;
 }
 
@@ -136,6 +148,7 @@ static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
 
     if (!shell->working) {
         shell->working = true;
+        shell->began_at = core_done(shell->core);
         say_working(shell);
     }
     if (result->n_said > 0) {
