@@ -31,12 +31,15 @@ void reconcile_saw(struct reconcile *reconcile, size_t stage, enum reconcile_sig
         break;
     case RECONCILE_SAW_READY:
         state->phase = RECONCILE_READY;
-        state->tries = 0;
         state->heard = reconcile->generation;
         reconcile->generation++;
         break;
+    case RECONCILE_SAW_PROGRESS:
+        state->progressed = true;
+        break;
     case RECONCILE_SAW_GONE:
-        state->tries += state->phase != RECONCILE_READY;
+        state->tries = state->progressed ? 0 : state->tries + 1;
+        state->progressed = false;
         state->not_before =
             state->tries == 0 ? now : now + ((uint64_t)RECONCILE_WAIT_MS << state->tries) / 2;
         state->phase = RECONCILE_ABSENT;

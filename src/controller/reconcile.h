@@ -2,18 +2,19 @@
  * what it sees and carries out what it says.
  *
  * A wanted stage goes ABSENT -> STARTING -> GREETED (it said hello) -> CONFIGURED -> READY, and
- * back to ABSENT whenever it is gone. One that was ready is started again at once; one that
- * dies before it is ready, later and later, and in the end the run gives up. Whenever a stage
- * is ready at a new address, all others are told.
+ * back to ABSENT whenever it is gone. One that got somewhere in its life is started again at
+ * once, however often; one that did not, ready or not, later and later, and in the end the run
+ * gives up. Whenever a stage is ready at a new address, all others are told.
  */
 #ifndef CONTROLLER_RECONCILE_H
 #define CONTROLLER_RECONCILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    RECONCILE_TRIES = 5,           /* deaths in a row before it was ready */
+    RECONCILE_TRIES = 5,           /* deaths in a row without progress */
     RECONCILE_WAIT_MS = 100,       /* before the second try; doubled each time */
     RECONCILE_PATIENCE_MS = 60000, /* from start to hello */
 };
@@ -26,7 +27,12 @@ enum reconcile_phase {
     RECONCILE_READY,
 };
 
-enum reconcile_sight { RECONCILE_SAW_HELLO, RECONCILE_SAW_READY, RECONCILE_SAW_GONE };
+enum reconcile_sight {
+    RECONCILE_SAW_HELLO,
+    RECONCILE_SAW_READY,
+    RECONCILE_SAW_PROGRESS, /* its mark is higher than it ever was */
+    RECONCILE_SAW_GONE,
+};
 
 enum reconcile_kind {
     RECONCILE_NOTHING, /* until something is seen, or the clock reaches `when` (0: never) */
@@ -39,7 +45,8 @@ enum reconcile_kind {
 
 struct reconcile_stage {
     enum reconcile_phase phase;
-    unsigned tries;      /* deaths in a row */
+    bool progressed;     /* in this life */
+    unsigned tries;      /* deaths in a row without progress */
     uint64_t since;      /* when it was started */
     uint64_t not_before; /* of the next start */
     uint64_t heard;      /* the generation of addresses it knows */

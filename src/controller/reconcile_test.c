@@ -47,13 +47,86 @@ static void stages_start_are_configured_and_learn_of_each_other(void **state)
     assert_int_equal(reconcile_count(&reconcile, RECONCILE_READY), 2);
 }
 
-static void a_stage_that_was_ready_is_started_again_at_once(void **state)
+static void a_stage_that_worked_is_started_again_at_once_however_often(void **state)
 {
     stages_start_are_configured_and_learn_of_each_other(state);
-    reconcile_saw(&reconcile, 1, RECONCILE_SAW_GONE, 10);
-    expect(RECONCILE_START, 1, 10);
-    make_ready(1, 11);
-    expect(RECONCILE_TELL_PEERS, 0, 11);
+    for (uint64_t now = 10; now < 10 + 4 * RECONCILE_TRIES; now += 2) {
+        reconcile_saw(&reconcile, 1, RECONCILE_SAW_PROGRESS, now);
+        reconcile_saw(&reconcile, 1, RECONCILE_SAW_GONE, now);
+        expect(RECONCILE_START, 1, now);
+        make_ready(1, now + 1);
+        expect(RECONCILE_TELL_PEERS, 0, now + 1);
+    }
+}
+
+/* Kills stage 1, ready or not, and starts it again when it is time; returns how long that was.
+ */
+static uint64_t die(uint64_t *now)
+{
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_GONE, *now);
+    struct reconcile_action action = reconcile_next(&reconcile, *now);
+    uint64_t wait = action.kind == RECONCILE_NOTHING ? action.when - *now : 0;
+
+    if (wait > 0) {
+        *now = action.when;
+        action = reconcile_next(&reconcile, *now);
+    }
+    assert_int_equal(action.kind, RECONCILE_START);
+    assert_int_equal(action.stage, 1);
+    return wait;
+}
+
+static void get_ready(uint64_t now)
+{
+    make_ready(1, now);
+    expect(RECONCILE_TELL_PEERS, 0, now);
+}
+
+static void
+one_that_gets_ready_but_nowhere_waits_longer_and_longer_then_is_given_up(void **state)
+{
+    uint64_t now = 10, before = 0;
+
+    stages_start_are_configured_and_learn_of_each_other(state);
+    for (unsigned i = 0; i + 1 < RECONCILE_TRIES; i++) {
+        uint64_t wait = die(&now);
+        assert_true(wait > before);
+        before = wait;
+        get_ready(now);
+    }
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_GONE, now);
+    expect(RECONCILE_GIVE_UP, 1, now);
+}
+
+static void progress_forgives_what_was_before(void **state)
+{
+    uint64_t now = 10;
+
+    stages_start_are_configured_and_learn_of_each_other(state);
+    uint64_t first = die(&now);
+    for (unsigned i = 2; i < RECONCILE_TRIES; i++) {
+        die(&now);
+    }
+    get_ready(now);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_PROGRESS, now);
+    assert_int_equal(die(&now), 0);
+    assert_int_equal(die(&now), first);
+    get_ready(now);
+    assert_true(die(&now) > first);
+}
+
+static void the_progress_of_one_forgives_no_other(void **state)
+{
+    uint64_t now = 10;
+
+    stages_start_are_configured_and_learn_of_each_other(state);
+    for (unsigned i = 0; i + 1 < RECONCILE_TRIES; i++) {
+        reconcile_saw(&reconcile, 0, RECONCILE_SAW_PROGRESS, now);
+        die(&now);
+        get_ready(now);
+    }
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_GONE, now);
+    expect(RECONCILE_GIVE_UP, 1, now);
 }
 
 static void one_that_never_gets_ready_is_tried_later_and_later_then_given_up(void **state)
@@ -92,8 +165,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(stages_start_are_configured_and_learn_of_each_other,
                                         start, stop),
-        cmocka_unit_test_setup_teardown(a_stage_that_was_ready_is_started_again_at_once, start,
-                                        stop),
+        cmocka_unit_test_setup_teardown(
+            a_stage_that_worked_is_started_again_at_once_however_often, start, stop),
+        cmocka_unit_test_setup_teardown(
+            one_that_gets_ready_but_nowhere_waits_longer_and_longer_then_is_given_up, start,
+            stop),
+        cmocka_unit_test_setup_teardown(progress_forgives_what_was_before, start, stop),
+        cmocka_unit_test_setup_teardown(the_progress_of_one_forgives_no_other, start, stop),
         cmocka_unit_test_setup_teardown(
             one_that_never_gets_ready_is_tried_later_and_later_then_given_up, start, stop),
         cmocka_unit_test_setup_teardown(one_that_does_not_answer_is_ended_and_tried_again,

@@ -17,7 +17,7 @@ enum {
     FAREWELL_MS = 3000, /* for stages to end by themselves */
 };
 
-static double seconds_since(const struct run *run)
+double run_seconds(const struct run *run)
 {
     return run->began_ms == 0 ? 0 : (double)(clock_ms() - run->began_ms) / 1000;
 }
@@ -32,7 +32,7 @@ static size_t stage_index(const struct run *run, const char *name)
 static void say_progress(uv_timer_t *timer)
 {
     struct session *session = timer->data;
-    double seconds = seconds_since(session->run);
+    double seconds = run_seconds(session->run);
     json_t *progress = tally_progress(session->run->tally, seconds);
     json_t *devices = json_array();
     struct error err;
@@ -218,7 +218,7 @@ static void say_farewell(struct session *session)
     struct run *run = session->run;
 
     run->stopping = true;
-    run->seconds = seconds_since(run);
+    run->seconds = run_seconds(run);
     uv_timer_stop(&run->progress);
     uv_timer_stop(&run->deadline);
     for (size_t i = 0; i < run->deployment->n_stages; i++) {
@@ -320,22 +320,6 @@ static void pass_on_words(struct session *session, const json_t *message)
     }
 }
 
-static void stage_failed(struct session *session, size_t index, const json_t *message)
-{
-    struct run *run = session->run;
-    const struct deployment_stage *stage = &run->deployment->stages[index];
-    const char *text = json_string_value(json_object_get(message, "error"));
-    struct error err;
-
-    error_set(&err, -EIO, "stage '%s' on %s: %s", stage->name, stage->device,
-              text != NULL ? text : "it failed");
-    if (run->reconcile.stages[index].phase != RECONCILE_READY) {
-        session_fail(session, &err, EX_UNAVAILABLE);
-        return;
-    }
-    front_say(session->front, json_pack("{ssss}", "type", "failure", "what", err.text));
-}
-
 void run_said(struct session *session, const char *stage, const json_t *message)
 {
     struct run *run = session->run;
@@ -347,7 +331,7 @@ void run_said(struct session *session, const char *stage, const json_t *message)
     }
     struct actor *actor = &run->actors[index];
     if (strcmp(type, "report") == 0) {
-        tally_report(run->tally, stage, message);
+        run_heard_report(session, index, message);
         warn(session);
     } else if (strcmp(type, "ready") == 0) {
         stage_ready(session, index, message);
@@ -356,7 +340,7 @@ void run_said(struct session *session, const char *stage, const json_t *message)
     } else if (strcmp(type, "working") == 0) {
         stage_works(run, actor, stage);
     } else if (strcmp(type, "failed") == 0) {
-        stage_failed(session, index, message);
+        run_heard_failure(session, index, message);
     } else if (strcmp(type, "finished") == 0) {
         actor->finished = true;
         if (all(run, is_finished) && !run->stopping) {
@@ -373,21 +357,12 @@ void run_gone(struct session *session, const char *stage, const char *how)
     if (index == SIZE_MAX) {
         return;
     }
-    struct actor *actor = &run->actors[index];
-    actor->gone = true;
-    if (run->stopping) {
-        if (all(run, is_gone)) {
-            say_report(session);
-        }
+    if (!run->stopping) {
+        run_lost_stage(session, index, how);
         return;
     }
-    actor->gone = false;
-    actor->finished = false;
-    actor->waits_for_frame = true;
-    tally_gone(run->tally, stage, how, seconds_since(run));
-    cleanup(memory_free) char *what =
-        memory_format("%s on %s %s", stage, run->deployment->stages[index].device, how);
-    front_say(session->front, json_pack("{ssss}", "type", "failure", "what", what));
-    reconcile_saw(&run->reconcile, index, RECONCILE_SAW_GONE, clock_ms());
-    run_reconcile(session);
+    run->actors[index].gone = true;
+    if (all(run, is_gone)) {
+        say_report(session);
+    }
 }

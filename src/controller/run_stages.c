@@ -56,12 +56,72 @@ static void configure(struct session *session, size_t index)
 
 static void give_up(struct session *session, size_t index)
 {
-    const struct deployment_stage *stage = &session->run->deployment->stages[index];
+    const struct error *last = &session->run->actors[index].last;
     struct error err;
 
-    error_set(&err, -EIO, "stage '%s' on %s died %d times before it was ready", stage->name,
-              stage->device, RECONCILE_TRIES);
+    error_set(&err, last->code, "%s; it died %d times in a row with no frame done", last->text,
+              RECONCILE_TRIES);
     session_fail(session, &err, EX_UNAVAILABLE);
+}
+
+/* A sentence on how a stage's life ended. */
+static void note_end(struct run *run, size_t index, int code, const char *how)
+{
+    const struct deployment_stage *stage = &run->deployment->stages[index];
+
+    error_set(&run->actors[index].last, code, "stage '%s' on %s: %s", stage->name,
+              stage->device, how);
+}
+
+void run_heard_report(struct session *session, size_t index, const json_t *report)
+{
+    struct run *run = session->run;
+    struct actor *actor = &run->actors[index];
+    json_int_t done = json_integer_value(json_object_get(report, "done"));
+    uint64_t mark = done < 0 ? UINT64_MAX : (uint64_t)done;
+
+    tally_report(run->tally, run->deployment->stages[index].name, report);
+    if (mark > actor->mark) {
+        actor->mark = mark;
+        reconcile_saw(&run->reconcile, index, RECONCILE_SAW_PROGRESS, clock_ms());
+    }
+}
+
+/* One that was ready may do better in another life; the others would fail in the next as they
+ * did in this. */
+void run_heard_failure(struct session *session, size_t index, const json_t *message)
+{
+    struct run *run = session->run;
+    struct actor *actor = &run->actors[index];
+    const char *text = json_string_value(json_object_get(message, "error"));
+
+    note_end(run, index, -EIO, text != NULL ? text : "it failed");
+    actor->told = true;
+    if (run->reconcile.stages[index].phase != RECONCILE_READY) {
+        session_fail(session, &actor->last, EX_UNAVAILABLE);
+        return;
+    }
+    front_say(session->front, json_pack("{ssss}", "type", "failure", "what", actor->last.text));
+}
+
+void run_lost_stage(struct session *session, size_t index, const char *how)
+{
+    struct run *run = session->run;
+    const struct deployment_stage *stage = &run->deployment->stages[index];
+    struct actor *actor = &run->actors[index];
+
+    if (!actor->told) {
+        cleanup(memory_free) char *what =
+            memory_format("%s on %s %s", stage->name, stage->device, how);
+        front_say(session->front, json_pack("{ssss}", "type", "failure", "what", what));
+        note_end(run, index, -EIO, how);
+    }
+    actor->told = false;
+    actor->finished = false;
+    actor->waits_for_frame = true;
+    tally_gone(run->tally, stage->name, how, run_seconds(run));
+    reconcile_saw(&run->reconcile, index, RECONCILE_SAW_GONE, clock_ms());
+    run_reconcile(session);
 }
 
 static void stopped(void *owner, const struct error *err)
@@ -80,6 +140,7 @@ static int carry_out(struct session *session, const struct reconcile_action *act
     case RECONCILE_START:
         return start_stage(session, action->stage, err);
     case RECONCILE_STOP:
+        note_end(run, action->stage, -ETIMEDOUT, "it was started, and never said hello");
         return session->fabric->ops->stop(session->fabric, name, stopped, session, err);
     case RECONCILE_CONFIGURE:
         configure(session, action->stage);

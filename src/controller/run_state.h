@@ -2,6 +2,7 @@
 #ifndef CONTROLLER_RUN_STATE_H
 #define CONTROLLER_RUN_STATE_H
 
+#include "base/error.h"
 #include "controller/broker.h"
 #include "controller/memory_folder.h"
 #include "controller/session.h"
@@ -11,6 +12,9 @@ struct actor {
     char *address; /* of its data links */
     bool finished, gone;
     bool waits_for_frame; /* it was replaced, and has not worked since */
+    uint64_t mark;        /* the highest that it told in any of its lives */
+    struct error last;    /* how a life ended, in a sentence */
+    bool told;            /* it is its own, and of the life that is ending */
 };
 
 /* How far an operator's words were printed. */
@@ -37,8 +41,14 @@ struct run {
 
 /* What outlives a stage is kept here: in the user's folder, or in the run's. */
 const char *run_folder(const struct session *session);
+/* What a stage told of itself: how far it has got, and that it ends, and why. */
+void run_heard_report(struct session *session, size_t index, const json_t *report);
+void run_heard_failure(struct session *session, size_t index, const json_t *message);
+/* A stage is gone, and is started again or given up. */
+void run_lost_stage(struct session *session, size_t index, const char *how);
 /* Does what the reconciler says until it has nothing to say. */
 void run_reconcile(struct session *session);
+double run_seconds(const struct run *run); /* since every stage was ready */
 /* By stage: the part of its device's CPU that the plan foresaw. malloc'ed. */
 double *run_predict_busy(const struct plan *plan, size_t n_stages);
 

@@ -271,6 +271,25 @@ static void a_source_that_has_no_frame_for_an_hour_is_estimated(void **state)
     assert_non_null(strstr(out, "2 times are estimates, for want of a profile"));
 }
 
+/* It dies of its first frame in each of its lives: starting it for ever helps nobody. */
+static void a_stage_that_gets_nowhere_is_given_up(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    add_pictures();
+    scenario_write("street.yaml", "%s", HEAD CAMERA SINK("camera"));
+    assert_int_equal(mkdir("memory", 0700), 0);
+    assert_int_equal(symlink("/dev/full", "memory/out.mark"), 0);
+    SCENARIO_RUN(69, &out, &err, "run", "street.yaml", "--devices", "1", "--state", "memory",
+                 "--json");
+    assert_non_null(strstr(err, "brume: stage 'out-1' on device-1: "));
+    assert_non_null(strstr(err, "/memory/out.mark: cannot be written: No space left on device; "
+                                "it died 5 times in a row with no frame done\n"));
+    assert_string_equal(out, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +302,7 @@ int main(void)
         cmocka_unit_test(pictures_that_cannot_be_decoded_are_told_and_no_success),
         cmocka_unit_test(a_run_without_a_single_picture_is_refused_at_its_line),
         cmocka_unit_test(a_source_that_has_no_frame_for_an_hour_is_estimated),
+        cmocka_unit_test(a_stage_that_gets_nowhere_is_given_up),
     };
 
     return cmocka_run_group_tests_name("refusals", tests, scenario_make, scenario_remove);
