@@ -1,8 +1,8 @@
 /* Opens and ends the local fabric: first what earlier runs left is removed, then the ledger is
  * begun, then its keeper is started, and only then is anything made.
  *
- * Devices that cannot be emulated are processes of this machine with a share of its cores, and
- * the note says why.
+ * Where devices cannot be emulated they are processes of this machine with a share of its
+ * cores, and the note says why.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -228,6 +228,32 @@ static void note_limits(struct local *local, const struct testbed *testbed)
     }
 }
 
+static int begin_again(struct local *local, struct error *err)
+{
+    end(local);
+    return begin(local, err);
+}
+
+/* Whether one device as it is by default can be emulated here. */
+static bool can_emulate(struct local *local)
+{
+    struct emulation emulation = {.network = {.counters = -1}};
+    struct fabric_device device = {
+        .cores = testbed_default.cores,
+        .memory = testbed_default.memory,
+        .link_rate = testbed_default.link_rate,
+        .link_latency_ms = testbed_default.latency_ms,
+    };
+    struct error ignored;
+    bool can = emulation_make(&local->ledger, 1, &device, &emulation, &ignored) == 0;
+
+    emulation_finish(&emulation);
+    device_finish(&device);
+    return can;
+}
+
+/* Where this machine cannot emulate devices, they are processes of it, and the note says why;
+ * where it can, but not these, that is an error: what was asked for was wrong. */
 static int emulate(struct local *local, const struct testbed *testbed, struct error *err)
 {
     struct error why;
@@ -239,12 +265,20 @@ static int emulate(struct local *local, const struct testbed *testbed, struct er
         note_limits(local, testbed);
         return 0;
     }
+    if (geteuid() == 0) {
+        if (begin_again(local, err) < 0) {
+            return err->code;
+        }
+        if (can_emulate(local)) {
+            return error_set(err, why.code, "the devices cannot be emulated as they are: %s",
+                             why.text);
+        }
+    }
     add_note(local,
              memory_format("devices are not emulated, they are processes of this machine: "
                            "%s",
                            why.text));
-    end(local);
-    return begin(local, err);
+    return begin_again(local, err);
 }
 
 static int fill(struct local *local, const struct fabric_config *config, struct error *err)

@@ -455,6 +455,27 @@ static void what_is_not_as_asked_is_noted(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+/* A note and a run that does something else would be no answer. */
+static void what_this_machine_cannot_emulate_though_it_emulates_others_is_refused(void **state)
+{
+    (void)state;
+    needs_root();
+    cleanup(testbed_destroyp) struct testbed *testbed = NULL;
+    struct fabric *fabric = NULL;
+    struct error err;
+    uv_loop_t loop;
+
+    assert_int_equal(testbed_equal(2, &testbed_default, &testbed, &err), 0);
+    testbed->devices[1].link_rate = 0.125;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    const struct fabric_config config = {
+        .loop = &loop, .testbed = testbed, .stage_program = "/proc/self/exe"};
+    assert_true(fabric_open("local", &config, &fabric, &err) < 0);
+    assert_non_null(strstr(err.text, "the devices cannot be emulated as they are: tc: "));
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void check_fact(void *owner, const struct fabric_fact *fact)
 {
     unsigned *n = owner;
@@ -495,6 +516,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_run_that_lives_is_not_cleaned),
         cmocka_unit_test(a_killed_keeper_is_replaced),
         cmocka_unit_test(what_is_not_as_asked_is_noted),
+        cmocka_unit_test(what_this_machine_cannot_emulate_though_it_emulates_others_is_refused),
         cmocka_unit_test(the_doctor_knows_this_machine),
     };
 
