@@ -38,24 +38,16 @@ static int refuse(const char *option, const char *value, const char *example, st
 /* The limits of `--devices N`: what is not said is the testbed's default. */
 static int read_limits(const json_t *json, struct testbed_device *limits, struct error *err)
 {
-    const char *cpu = text(json, "cpu"), *memory = text(json, "memory");
-    const char *link = text(json, "link"), *latency = text(json, "latency");
-    double seconds = testbed_default.latency_ms / 1000;
+    const char *key, *given;
 
     *limits = testbed_default;
-    if (cpu != NULL && quantity_cores(cpu, &limits->cores) < 0) {
-        return refuse("cpu", cpu, "0.3", err);
+    for (size_t i = 0; (key = testbed_limit(i)) != NULL; i++) {
+        given = text(json, key);
+        if (given != NULL && testbed_read_limit(key, given, limits, err) < 0) {
+            cleanup(memory_free) char *why = memory_text(err->text);
+            return error_set(err, err->code, "--%s", why);
+        }
     }
-    if (memory != NULL && quantity_memory(memory, &limits->memory) < 0) {
-        return refuse("memory", memory, "512M", err);
-    }
-    if (link != NULL && quantity_link_rate(link, &limits->link_rate) < 0) {
-        return refuse("link", link, "100Mbit/s", err);
-    }
-    if (latency != NULL && quantity_duration(latency, &seconds) < 0) {
-        return refuse("latency", latency, "1ms", err);
-    }
-    limits->latency_ms = seconds * 1000;
     return 0;
 }
 
@@ -76,8 +68,7 @@ static int read_devices(const json_t *json, struct request *request, struct erro
         return r;
     }
     request->equal = true;
-    return testbed_equal((unsigned)(n > 0 && n < INT16_MAX ? n : 0), &limits, &request->testbed,
-                         err);
+    return testbed_equal(n, &limits, &request->testbed, err);
 }
 
 static int read_pins(const json_t *json, struct request *request, struct error *err)
@@ -91,7 +82,8 @@ static int read_pins(const json_t *json, struct request *request, struct error *
     if (json_is_string(replicas)) {
         request->replicas = 1;
     } else if (replicas != NULL) {
-        request->replicas = (int)json_integer_value(replicas);
+        json_int_t most = json_integer_value(replicas);
+        request->replicas = (int)(most < TESTBED_DEVICES_MOST ? most : TESTBED_DEVICES_MOST);
     }
     request->cut_pinned = cuts != NULL;
     request->cuts = memory_new(json_array_size(cuts), sizeof(*request->cuts));

@@ -18,7 +18,8 @@
 #define CORES_MOST   1024.0
 #define MEMORY_LEAST (4U << 20) /* less and not even the stage itself starts */
 #define LATENCY_MOST 60000.0
-#define LINK_LEAST   125.0 /* 1 kbit/s */
+#define LINK_LEAST   125.0   /* 1 kbit/s */
+#define LINK_MOST    1.25e10 /* 100 Gbit/s: beyond it the kernel's bucket overflows */
 
 const struct testbed_device testbed_default = {
     .cores = 0.3, .memory = 1000000000, .link_rate = 12.5e6, .latency_ms = 0.3};
@@ -63,32 +64,95 @@ static int bad(const struct yaml_node *node, const char *key, const char *form,
     return yaml_fail(node, err, -EINVAL, "%s: '%s' is not %s", key, node->text, form);
 }
 
+static bool read_cpu(const char *text, struct testbed_device *device)
+{
+    return quantity_cores(text, &device->cores) == 0;
+}
+
+static bool read_memory(const char *text, struct testbed_device *device)
+{
+    return quantity_memory(text, &device->memory) == 0;
+}
+
+static bool read_link(const char *text, struct testbed_device *device)
+{
+    return quantity_link_rate(text, &device->link_rate) == 0;
+}
+
+static bool read_latency(const char *text, struct testbed_device *device)
+{
+    double seconds = 0;
+    bool read = quantity_duration(text, &seconds) == 0;
+
+    device->latency_ms = seconds * 1000;
+    return read;
+}
+
+static bool has_cpu(const struct testbed_device *device)
+{
+    return device->cores >= CORES_LEAST && device->cores <= CORES_MOST;
+}
+
+static bool has_memory(const struct testbed_device *device)
+{
+    return device->memory >= MEMORY_LEAST;
+}
+
+static bool has_link(const struct testbed_device *device)
+{
+    return device->link_rate >= LINK_LEAST && device->link_rate <= LINK_MOST;
+}
+
+static bool has_latency(const struct testbed_device *device)
+{
+    return device->latency_ms >= 0 && device->latency_ms <= LATENCY_MOST;
+}
+
+static const struct limit {
+    const char *key, *form;
+    bool (*read)(const char *text, struct testbed_device *device);
+    bool (*holds)(const struct testbed_device *device);
+} limits[] = {
+    {"cpu", "a number of cores from 0.001 to 1024, as 0.3 or 300m", read_cpu, has_cpu},
+    {"memory", "a size of at least 4Mi, as 512M", read_memory, has_memory},
+    {"link", "a rate from 1kbit/s to 100Gbit/s, as 100Mbit/s", read_link, has_link},
+    {"latency", "a duration of at most a minute, as 2ms", read_latency, has_latency},
+};
+enum { N_LIMITS = sizeof(limits) / sizeof(*limits) };
+
+const char *testbed_limit(size_t index)
+{
+    return index < N_LIMITS ? limits[index].key : NULL;
+}
+
+int testbed_read_limit(const char *key, const char *text, struct testbed_device *device,
+                       struct error *err)
+{
+    struct testbed_device read = *device;
+    const struct limit *limit = limits;
+
+    while (strcmp(limit->key, key) != 0) {
+        limit++;
+        assert(limit < limits + N_LIMITS);
+    }
+    if (!limit->read(text, &read) || !limit->holds(&read)) {
+        return error_set(err, -EINVAL, "%s: '%s' is not %s", key, text, limit->form);
+    }
+    *device = read;
+    return 0;
+}
+
 static int read_shape(const struct yaml_node *map, struct testbed_device *shape,
                       struct error *err)
 {
-    const struct yaml_node *cpu = yaml_get(map, "cpu");
-    const struct yaml_node *memory = yaml_get(map, "memory");
-    const struct yaml_node *link = yaml_get(map, "link");
-    const struct yaml_node *latency = yaml_get(map, "latency");
-    double seconds = 0;
+    struct error why;
 
-    if (cpu != NULL && (quantity_cores(cpu->text, &shape->cores) < 0 ||
-                        shape->cores < CORES_LEAST || shape->cores > CORES_MOST)) {
-        return bad(cpu, "cpu", "a number of cores from 0.001 to 1024, as 0.3 or 300m", err);
-    }
-    if (memory != NULL &&
-        (quantity_memory(memory->text, &shape->memory) < 0 || shape->memory < MEMORY_LEAST)) {
-        return bad(memory, "memory", "a size of at least 4Mi, as 512M", err);
-    }
-    if (link != NULL && (quantity_link_rate(link->text, &shape->link_rate) < 0 ||
-                         shape->link_rate < LINK_LEAST)) {
-        return bad(link, "link", "a rate of at least 1kbit/s, as 100Mbit/s", err);
-    }
-    if (latency != NULL) {
-        if (quantity_duration(latency->text, &seconds) < 0 || seconds * 1000 > LATENCY_MOST) {
-            return bad(latency, "latency", "a duration of at most a minute, as 2ms", err);
+    for (size_t i = 0; i < N_LIMITS; i++) {
+        const struct yaml_node *node = yaml_get(map, limits[i].key);
+
+        if (node != NULL && testbed_read_limit(limits[i].key, node->text, shape, &why) < 0) {
+            return yaml_fail(node, err, why.code, "%s", why.text);
         }
-        shape->latency_ms = seconds * 1000;
     }
     return 0;
 }
@@ -233,31 +297,30 @@ int testbed_load(const char *path, struct testbed **ret_testbed, struct error *e
     return testbed_parse(path, text, size, ret_testbed, err);
 }
 
-int testbed_equal(unsigned n_devices, const struct testbed_device *each,
+int testbed_equal(int64_t n_devices, const struct testbed_device *each,
                   struct testbed **ret_testbed, struct error *err)
 {
     if (n_devices < 1 || n_devices > TESTBED_DEVICES_MOST) {
-        return error_set(err, -EINVAL, "%u devices: 1 to %d can be emulated", n_devices,
-                         TESTBED_DEVICES_MOST);
+        return error_set(err, -EINVAL, "%lld devices: 1 to %d can be emulated",
+                         (long long)n_devices, TESTBED_DEVICES_MOST);
     }
-    if (each->cores < CORES_LEAST || each->cores > CORES_MOST) {
-        return error_set(err, -EINVAL, "%g cores: a device has 0.001 to 1024", each->cores);
-    }
-    if (each->memory != 0 && each->memory < MEMORY_LEAST) {
-        return error_set(err, -EINVAL, "%llu bytes of memory: a device has at least 4Mi",
-                         (unsigned long long)each->memory);
+    for (size_t i = 0; i < N_LIMITS; i++) {
+        if (!limits[i].holds(each)) {
+            return error_set(err, -EINVAL, "%s: a device has %s", limits[i].key,
+                             limits[i].form);
+        }
     }
     struct testbed *testbed = memory_new(1, sizeof(*testbed));
-    for (unsigned i = 1; i <= n_devices; i++) {
+    for (int i = 1; i <= n_devices; i++) {
         char name[32];
-        snprintf(name, sizeof(name), "device-%u", i);
+        snprintf(name, sizeof(name), "device-%d", i);
         add(testbed, name, each);
     }
     *ret_testbed = testbed;
     return 0;
 }
 
-int testbed_plain(unsigned n_devices, struct testbed **ret_testbed, struct error *err)
+int testbed_plain(int64_t n_devices, struct testbed **ret_testbed, struct error *err)
 {
     struct testbed *testbed = NULL;
 

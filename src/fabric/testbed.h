@@ -44,12 +44,19 @@ int testbed_load(const char *path, struct testbed **ret_testbed, struct error *e
 int testbed_parse(const char *path, const char *text, size_t size, struct testbed **ret_testbed,
                   struct error *err);
 
+/* The keys of a device's limits, in turn: "cpu", "memory", "link", "latency", NULL. */
+const char *testbed_limit(size_t index);
+/* Reads one of them as people write it, into the device. -EINVAL with "link: '1bit/s' is not a
+ * rate from …", whoever asks: a manifest or the command line. */
+int testbed_read_limit(const char *key, const char *text, struct testbed_device *device,
+                       struct error *err);
+
 /* `n_devices` alike, "device-1", "device-2", …. -EINVAL outside 1 to TESTBED_DEVICES_MOST. */
-int testbed_equal(unsigned n_devices, const struct testbed_device *each,
+int testbed_equal(int64_t n_devices, const struct testbed_device *each,
                   struct testbed **ret_testbed, struct error *err);
 
 /* The same without limits: processes of this machine, as many as `n_devices`. */
-int testbed_plain(unsigned n_devices, struct testbed **ret_testbed, struct error *err);
+int testbed_plain(int64_t n_devices, struct testbed **ret_testbed, struct error *err);
 
 /* Says that a device has something. `brume run --devices N` gives the first device whatever the
  * application's operators ask for, so that an application with a camera runs anywhere. */

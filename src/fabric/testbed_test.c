@@ -106,7 +106,8 @@ static void mistakes_have_a_place(void **state)
     assert_refused(HEAD "  devices: [{ name: a, memory: 1M }]\n",
                    "lab.yaml:5:32: memory: '1M' is not a size of at least 4Mi, as 512M");
     assert_refused(HEAD "  devices: [{ name: a, link: 10 }]\n",
-                   "lab.yaml:5:30: link: '10' is not a rate of at least 1kbit/s, as 100Mbit/s");
+                   "lab.yaml:5:30: link: '10' is not a rate from 1kbit/s to 100Gbit/s, as "
+                   "100Mbit/s");
     assert_refused(
         HEAD "  devices: [{ name: a, latency: 2h }]\n",
         "lab.yaml:5:33: latency: '2h' is not a duration of at most a minute, as 2ms");
@@ -148,12 +149,50 @@ static void no_device_and_too_many_are_refused(void **state)
     assert_int_equal(testbed_equal(0, &each, &testbed, &err), -EINVAL);
     assert_int_equal(testbed_equal(201, &each, &testbed, &err), -EINVAL);
     assert_string_equal(err.text, "201 devices: 1 to 200 can be emulated");
+    assert_int_equal(testbed_equal(40000, &each, &testbed, &err), -EINVAL);
+    assert_string_equal(err.text, "40000 devices: 1 to 200 can be emulated");
+    assert_int_equal(testbed_equal(INT64_C(1) << 32 | 1, &each, &testbed, &err), -EINVAL);
     each.cores = 0;
     assert_int_equal(testbed_equal(1, &each, &testbed, &err), -EINVAL);
     each = testbed_default;
     each.memory = 4096;
     assert_int_equal(testbed_equal(1, &each, &testbed, &err), -EINVAL);
+    each = testbed_default;
+    each.link_rate = 0.125;
+    assert_int_equal(testbed_equal(1, &each, &testbed, &err), -EINVAL);
+    assert_string_equal(err.text, "link: a device has a rate from 1kbit/s to 100Gbit/s, as "
+                                  "100Mbit/s");
     assert_null(testbed);
+}
+
+/* Whoever asks for it: a manifest says the same, behind its place. */
+static void a_limit_out_of_bounds_leaves_the_device_as_it_was(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *text, *sentence;
+    } bad[] = {
+        {"cpu", "0.0001",
+         "cpu: '0.0001' is not a number of cores from 0.001 to 1024, as 0.3 or 300m"},
+        {"cpu", "1025",
+         "cpu: '1025' is not a number of cores from 0.001 to 1024, as 0.3 or 300m"},
+        {"memory", "0", "memory: '0' is not a size of at least 4Mi, as 512M"},
+        {"link", "1bit/s",
+         "link: '1bit/s' is not a rate from 1kbit/s to 100Gbit/s, as 100Mbit/s"},
+        {"link", "1000Gbit/s",
+         "link: '1000Gbit/s' is not a rate from 1kbit/s to 100Gbit/s, as 100Mbit/s"},
+        {"latency", "61s", "latency: '61s' is not a duration of at most a minute, as 2ms"},
+    };
+    struct testbed_device device = testbed_default;
+    struct error err;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        assert_int_equal(testbed_read_limit(bad[i].key, bad[i].text, &device, &err), -EINVAL);
+        assert_string_equal(err.text, bad[i].sentence);
+        assert_memory_equal(&device, &testbed_default, sizeof(device));
+    }
+    assert_int_equal(testbed_read_limit("link", "1kbit/s", &device, &err), 0);
+    assert_true(device.link_rate == 125);
 }
 
 /* docs/testbed.md holds the table as it is; when keys change, copy it from this test's output.
@@ -190,6 +229,7 @@ int main(void)
         cmocka_unit_test(mistakes_have_a_place),
         cmocka_unit_test(equal_devices_are_numbered_and_alike),
         cmocka_unit_test(no_device_and_too_many_are_refused),
+        cmocka_unit_test(a_limit_out_of_bounds_leaves_the_device_as_it_was),
         cmocka_unit_test(the_page_holds_the_reference),
     };
     return cmocka_run_group_tests_name("testbed", tests, NULL, NULL);
