@@ -1,7 +1,9 @@
 #include "base/quantity.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,6 +203,20 @@ int quantity_memory(const char *text, uint64_t *ret_bytes)
     }
     *ret_bytes = (uint64_t)bytes;
     return 0;
+}
+
+const char *quantity_memory_text(uint64_t bytes, char ret_text[QUANTITY_MEMORY_TEXT])
+{
+    const struct unit *best = memory_units;
+
+    for (const struct unit *unit = memory_units; bytes > 0 && unit->name != NULL; unit++) {
+        if (bytes % (uint64_t)unit->factor == 0 && unit->factor > best->factor) {
+            best = unit;
+        }
+    }
+    snprintf(ret_text, QUANTITY_MEMORY_TEXT, "%" PRIu64 "%s", bytes / (uint64_t)best->factor,
+             best->name);
+    return ret_text;
 }
 
 int quantity_link_rate(const char *text, double *ret_bytes_per_second)

@@ -25,6 +25,11 @@ int quantity_duration(const char *text, double *ret_seconds); /* Nus, Nms, Ns, N
  * bare number is bytes. */
 int quantity_memory(const char *text, uint64_t *ret_bytes);
 
+/* The other way round, exactly, and with the unit in which it is the least number: "512M",
+ * "16Mi", "4097". Returns `ret_text`. */
+enum { QUANTITY_MEMORY_TEXT = 24 };
+const char *quantity_memory_text(uint64_t bytes, char ret_text[QUANTITY_MEMORY_TEXT]);
+
 /* "100Mbit/s", also bit/s, kbit/s, Gbit/s; in bytes per second, > 0. */
 int quantity_link_rate(const char *text, double *ret_bytes_per_second);
 

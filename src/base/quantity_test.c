@@ -116,6 +116,21 @@ static void memory_counts_as_in_kubernetes(void **state)
     assert_int_equal(quantity_memory("99999999999T", &bytes), -EINVAL);
 }
 
+static void memory_is_told_in_the_unit_it_was_given_in(void **state)
+{
+    static const char *const texts[] = {"0",    "1",     "4097", "4k",     "4Ki", "512M",
+                                        "16Mi", "1500M", "1G",   "1536Mi", "3T"};
+    char text[QUANTITY_MEMORY_TEXT];
+    uint64_t bytes = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        assert_int_equal(quantity_memory(texts[i], &bytes), 0);
+        assert_string_equal(quantity_memory_text(bytes, text), texts[i]);
+    }
+    assert_string_equal(quantity_memory_text(UINT64_MAX, text), "18446744073709551615");
+}
+
 static void a_link_rate_counts_bits_and_gives_bytes(void **state)
 {
     (void)state;
@@ -168,6 +183,7 @@ int main(void)
         cmocka_unit_test(a_rate_is_per_second),
         cmocka_unit_test(a_duration_is_in_seconds),
         cmocka_unit_test(memory_counts_as_in_kubernetes),
+        cmocka_unit_test(memory_is_told_in_the_unit_it_was_given_in),
         cmocka_unit_test(a_link_rate_counts_bits_and_gives_bytes),
         cmocka_unit_test(cores_may_be_milli_cores),
         cmocka_unit_test(a_list_counts_more_numbers_than_there_is_room_for),

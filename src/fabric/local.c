@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/quantity.h"
 #include "fabric/launch.h"
 #include "fabric/process.h"
 
@@ -79,8 +80,9 @@ static bool describe_memory_kill(struct local *local, size_t index, char *how, s
     cgroup_read(&local->emulation.groups[index], &usage);
     bool starved = usage.memory_kills > local->memory_kills[index];
     if (starved && device->memory > 0) {
-        snprintf(how, size, "killed by the memory limit of %s (%.0fM)", device->name,
-                 (double)device->memory / 1e6);
+        char memory[QUANTITY_MEMORY_TEXT];
+        snprintf(how, size, "killed by the memory limit of %s (%s)", device->name,
+                 quantity_memory_text(device->memory, memory));
     } else if (starved) {
         snprintf(how, size, "killed because this machine has no memory left");
     }

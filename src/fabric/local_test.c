@@ -168,7 +168,7 @@ static void a_greedy_stage_is_told_from_a_killed_one(void **state)
 
     assert_int_equal(bench_start(bench, "detect", "device-2", "eat"), 0);
     bench_until(bench, &bench->n_gone, 1);
-    assert_string_equal(bench->how, "killed by the memory limit of device-2 (67M)");
+    assert_string_equal(bench->how, "killed by the memory limit of device-2 (64Mi)");
     assert_true(bench->starved);
     bench_close(bench);
 }
