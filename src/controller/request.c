@@ -9,6 +9,8 @@
 #include "base/quantity.h"
 #include "fabric/testbed.h"
 
+#define SECONDS_MOST (366 * 86400.0)
+
 static const char *text(const json_t *json, const char *key)
 {
     return json_string_value(json_object_get(json, key));
@@ -111,8 +113,16 @@ static int read_length(const json_t *json, struct request *request, struct error
 
     request->explain = json_is_true(json_object_get(json, "explain"));
     request->frames = frames > 0 ? (uint64_t)frames : 0;
-    if (duration != NULL && quantity_duration(duration, &request->seconds) < 0) {
+    if (duration == NULL) {
+        return 0;
+    }
+    if (quantity_duration(duration, &request->seconds) < 0) {
         return refuse("duration", duration, "30s", err);
+    }
+    if (request->seconds <= 0 || request->seconds > SECONDS_MOST) {
+        return error_set(err, -EINVAL,
+                         "--duration %s: a run takes more than no time, and a year at the most",
+                         duration);
     }
     return 0;
 }

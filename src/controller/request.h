@@ -25,7 +25,7 @@ struct request {
     struct testbed *testbed; /* the devices; NULL: this machine, not limited */
     bool equal;              /* they come from --devices: the first one has everything */
     bool explain;            /* tell of every cut, not only of the plan */
-    double seconds;          /* drain after that long; 0: never */
+    double seconds;          /* drain after that long; 0: nothing was said, never */
     uint64_t frames;         /* accept that many; 0: no limit */
     char *state;             /* the folder that remembers; NULL: none */
     int replicas;            /* as in struct planner_input */
