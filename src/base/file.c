@@ -38,6 +38,9 @@ static int fail(struct error *err, const char *path, const char *verb)
     char reason[80];
     int code = errno;
 
+    if (code == EISDIR && strcmp(verb, "read") == 0) {
+        return error_set(err, -code, "'%s' is a folder, not a file", path);
+    }
     return error_set(err, -code, "cannot %s '%s': %s", verb, path,
                      strerror_r(code, reason, sizeof(reason)));
 }

@@ -80,6 +80,7 @@ static void a_file_over_the_limit_is_refused(void **state)
     assert_int_equal(file_read("none", 5, &bytes, &size, &err), -ENOENT);
     assert_string_equal(err.text, "cannot open 'none': No such file or directory");
     assert_int_equal(file_read(".", 5, &bytes, &size, &err), -EISDIR);
+    assert_string_equal(err.text, "'.' is a folder, not a file");
     assert_null(bytes);
 }
 
