@@ -78,7 +78,7 @@ int plugin_open_file(const char *path, const char *symbol, const void **ret_expo
     if (library == NULL) {
         const char *why = dlerror(); /* NOLINT(concurrency-mt-unsafe): glibc's is per thread */
 
-        return error_set(err, -ELIBBAD, "cannot load %s: %s", path, why);
+        return error_set(err, -ELIBACC, "cannot load %s: %s", path, why);
     }
     const void *exported = dlsym(library, symbol);
     if (exported == NULL) {
@@ -105,6 +105,10 @@ int plugin_open(const char *kind, const char *name, const char *symbol,
         if (access(path, F_OK) == 0) {
             r = plugin_open_file(path, symbol, ret_exported, err);
         }
+    }
+    if (r == -ELIBACC) {
+        cleanup(memory_free) char *why = memory_text(err->text);
+        error_set(err, r, "%s (`brume doctor` tells what mends it)", why);
     }
     if (r == -ENOENT) {
         error_set(err, r, "there is no %s-%s.so in the plug-in folders (BRUME_PLUGINS, %s)",

@@ -17,8 +17,8 @@ void plugin_folders_free(char **folders, size_t n);
 
 /* Opens `KIND-NAME.so` from the first folder that has it and returns the address of `symbol`.
  * -ENOENT: no folder has it, or the name could not be one (the text says where it was
- * searched); -ELIBBAD: it cannot be loaded (a library it needs is missing, say) or exports no
- * such symbol. */
+ * searched); -ELIBACC: it cannot be loaded (a library it needs is missing, say); -ELIBBAD: it
+ * exports no such symbol. */
 int plugin_open(const char *kind, const char *name, const char *symbol,
                 const void **ret_exported, struct error *err);
 

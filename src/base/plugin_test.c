@@ -58,8 +58,9 @@ static void a_file_that_is_no_library_is_refused(void **state)
     fputs("not a library", file);
     fclose(file);
     set_folders(folder);
-    assert_int_equal(plugin_open("engine", "odd", "x", &exported, &err), -ELIBBAD);
+    assert_int_equal(plugin_open("engine", "odd", "x", &exported, &err), -ELIBACC);
     assert_non_null(strstr(err.text, path));
+    assert_non_null(strstr(err.text, "(`brume doctor` tells what mends it)"));
     assert_null(exported);
     unlink(path);
     rmdir(folder);

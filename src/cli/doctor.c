@@ -170,7 +170,7 @@ static void look_for_operators(struct doctor *doctor)
     for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++) {
         const struct brume_operator *type = NULL;
         struct error err;
-        if (registry_find(optional[i].name, &type, &err) == -ENOENT) {
+        if (registry_find(optional[i].name, &type, &err) == -ENOPKG) {
             const struct finding finding = {.group = "operators",
                                             .name = optional[i].name,
                                             .needed = optional[i].needed,

@@ -31,14 +31,14 @@ int engine_find(const char *name_or_suffix, const struct engine **ret_engine, st
         return 0;
     }
     if (name[0] == '.') {
-        return error_set(err, -ENOENT, "no engine runs %s files; .onnx and .tflite are known",
+        return error_set(err, -EINVAL, "no engine runs %s files; .onnx and .tflite are known",
                          name);
     }
     int r = plugin_open("engine", name, "engine_exported", &exported, err);
     if (r == -ENOENT) {
-        return error_set(err, r,
+        return error_set(err, -ENOPKG,
                          "the engine '%s' is not here: run `make deps all`, or put "
-                         "engine-%s.so in a folder of BRUME_PLUGINS",
+                         "engine-%s.so in a folder of BRUME_PLUGINS; `brume doctor` tells more",
                          name, name);
     }
     if (r < 0) {

@@ -67,7 +67,7 @@ struct engine {
 #define ENGINE_ABI 1
 extern const struct engine engine_exported; /* what a plug-in exports */
 
-/* Finds an engine by name or by the suffix of a model file; loads its plug-in once. -ENOENT
+/* Finds an engine by name or by the suffix of a model file; loads its plug-in once. -ENOPKG
  * with a sentence that says what to install when there is none. */
 int engine_find(const char *name_or_suffix, const struct engine **ret_engine,
                 struct error *err);

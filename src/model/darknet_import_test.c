@@ -303,7 +303,7 @@ static struct tensor *run(const struct picture *input)
     struct tensor *output = NULL;
     struct error err = {.text = ""};
 
-    if (engine_find(".onnx", &engine, &err) == -ENOENT) {
+    if (engine_find(".onnx", &engine, &err) == -ENOPKG) {
         print_message("skipped: %s\n", err.text);
         skip();
     }

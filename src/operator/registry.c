@@ -37,6 +37,10 @@ static const struct brume_operator *const builtins[] = {
     &builtin_yolo,
 };
 /* clang-format on */
+/* Those that need a library of the system: a build without it lacks them. */
+static const char *const optional[] = {"alert", "decode", "encode", "image-sink",
+                                       "sqlite-sink"};
+
 enum { N_BUILTINS = sizeof(builtins) / sizeof(*builtins) };
 
 static struct loaded {
@@ -119,6 +123,19 @@ static const struct brume_operator *find_known(const char *name)
     return NULL;
 }
 
+static int fail_unknown(const char *name, struct error *err)
+{
+    for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++) {
+        if (strcmp(optional[i], name) == 0) {
+            return error_set(err, -ENOPKG,
+                             "operator '%s' was not built, for want of a library: `brume "
+                             "doctor` tells which",
+                             name);
+        }
+    }
+    return error_set(err, -ENOENT, "unknown operator '%s'", name);
+}
+
 int registry_find(const char *name, const struct brume_operator **ret_type, struct error *err)
 {
     const struct brume_operator *type = find_known(name);
@@ -136,7 +153,7 @@ int registry_find(const char *name, const struct brume_operator **ret_type, stru
             ret = foreign ? open_user(name, &exported, &why) : ret;
         }
         if (ret == -ENOENT) {
-            return error_set(err, -ENOENT, "unknown operator '%s'", name);
+            return fail_unknown(name, err);
         }
         if (ret < 0) {
             *err = why;

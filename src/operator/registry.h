@@ -15,7 +15,8 @@
 
 struct error;
 
-/* -ENOENT: no such operator; other errors: there is a file, which cannot be used, and why. */
+/* -ENOENT: no such operator; -ENOPKG: one that this build lacks a library for; other errors:
+ * there is a file, which cannot be used, and why. */
 int registry_find(const char *name, const struct brume_operator **ret_type, struct error *err);
 
 /* The names there are, sorted, without loading anything; NULL past the last. The folders are

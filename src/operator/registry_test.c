@@ -80,7 +80,7 @@ static void a_broken_plug_in_says_what_is_wrong(void **state)
     assert_non_null(file);
     fputs("this is no shared object", file);
     fclose(file);
-    assert_int_equal(registry_find(name, &type, &err), -ELIBBAD);
+    assert_int_equal(registry_find(name, &type, &err), -ELIBACC);
     assert_non_null(strstr(err.text, name));
     unlink(path);
 }
