@@ -66,27 +66,7 @@ int command_dispatch(const struct command_table *table, int argc, char **argv)
 int command_fail(const struct error *err)
 {
     fprintf(stderr, "brume: %s\n", err->text);
-    switch (-err->code) {
-    case ENOENT:
-    case EISDIR:
-        return EX_NOINPUT;
-    case EACCES:
-    case EPERM:
-        return EX_NOPERM;
-    case EIO:
-        return EX_IOERR;
-    case ENOSPC:
-    case EROFS:
-    case EEXIST:
-    case ENOTDIR:
-        return EX_CANTCREAT;
-    case ELIBBAD:
-        return EX_UNAVAILABLE;
-    case ENOMEM:
-        return EX_OSERR;
-    default:
-        return EX_DATAERR;
-    }
+    return error_exit_code(err, err->code == -EIO ? EX_IOERR : EX_DATAERR);
 }
 
 void command_check_output(int code, void *nothing)

@@ -92,6 +92,9 @@ int image_load(const char *path, const struct tensor_shape *shape, struct image_
     }
     r = pass("decode", 0, NULL, &frame, err);
     r = r < 0 ? r : pass("resize", 1, params, &frame, err);
+    if (r == -EIO) {
+        r = err->code = -EINVAL; /* what an operator says of a picture is the picture's fault */
+    }
     r = r < 0 ? r : tensor_create(&cast.shape, &tensor, err);
     if (r < 0) {
         return error_wrap(err, "%s", path);

@@ -187,7 +187,7 @@ int broker_start(const struct broker_setup *setup, struct deployment *deployment
     }
     const char *program = find_program();
     if (program == NULL) {
-        return error_set(err, -ENOENT,
+        return error_set(err, -ENOPKG,
                          "the manifest asks for an embedded broker, and there is no Mosquitto "
                          "on this machine: apt-get install mosquitto");
     }

@@ -227,7 +227,8 @@ void measuring_said(struct session *session, const char *stage, const json_t *me
         save(session);
         control_send(session->control, stage, json_pack("{ss}", "type", "stop"));
     } else if (strcmp(type, "failed") == 0) {
-        error_set(&err, -EIO, "measuring on %s: %s", session->devices[measuring->device].name,
+        error_set(&err, run_failure_code(message), "measuring on %s: %s",
+                  session->devices[measuring->device].name,
                   text != NULL ? text : "the stage failed");
         fail(session, &err);
     }

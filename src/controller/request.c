@@ -60,7 +60,8 @@ static int read_devices(const json_t *json, struct request *request, struct erro
     struct testbed_device limits;
 
     if (path != NULL) {
-        return testbed_load(path, &request->testbed, err);
+        request->path = memory_text(path);
+        return 0;
     }
     if (n == 0) {
         return 0;
@@ -154,6 +155,11 @@ int request_read(const json_t *json, struct request **ret_request, struct error 
     return 0;
 }
 
+int request_load(struct request *request, struct error *err)
+{
+    return request->path == NULL ? 0 : testbed_load(request->path, &request->testbed, err);
+}
+
 void request_destroy(struct request *request)
 {
     if (request == NULL) {
@@ -165,6 +171,7 @@ void request_destroy(struct request *request)
     }
     testbed_destroy(request->testbed);
     free(request->application);
+    free(request->path);
     free(request->fabric);
     free(request->state);
     free(request->cuts);

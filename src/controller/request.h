@@ -22,6 +22,7 @@ struct request {
     enum request_kind kind;
     char *application;       /* the manifest */
     char *fabric;            /* "local" */
+    char *path;              /* of the testbed's manifest, or NULL */
     struct testbed *testbed; /* the devices; NULL: this machine, not limited */
     bool equal;              /* they come from --devices: the first one has everything */
     bool explain;            /* tell of every cut, not only of the plan */
@@ -41,6 +42,8 @@ struct request {
  * "state": FOLDER, "explain": true, "replicas": "off" or N, "cut": [k, …], "places": {operator:
  * device}}. The command line has checked the forms; -EINVAL with a sentence otherwise. */
 int request_read(const json_t *json, struct request **ret_request, struct error *err);
+/* Reads the testbed's manifest, if one was named. */
+int request_load(struct request *request, struct error *err);
 void request_destroy(struct request *request); /* accepts NULL */
 
 #endif

@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "controller/run_state.h"
 
+enum { ERRNO_MOST = 4096 };
+
 static json_t *addresses(const struct run *run)
 {
     json_t *json = json_object();
@@ -87,6 +89,14 @@ void run_heard_report(struct session *session, size_t index, const json_t *repor
     }
 }
 
+/* The errno of what a stage said, which need not be one. */
+int run_failure_code(const json_t *message)
+{
+    json_int_t code = json_integer_value(json_object_get(message, "errno"));
+
+    return code > 0 && code < ERRNO_MOST ? (int)-code : -EIO;
+}
+
 /* One that was ready may do better in another life; the others would fail in the next as they
  * did in this. */
 void run_heard_failure(struct session *session, size_t index, const json_t *message)
@@ -95,7 +105,7 @@ void run_heard_failure(struct session *session, size_t index, const json_t *mess
     struct actor *actor = &run->actors[index];
     const char *text = json_string_value(json_object_get(message, "error"));
 
-    note_end(run, index, -EIO, text != NULL ? text : "it failed");
+    note_end(run, index, run_failure_code(message), text != NULL ? text : "it failed");
     actor->told = true;
     if (run->reconcile.stages[index].phase != RECONCILE_READY) {
         session_fail(session, &actor->last, EX_UNAVAILABLE);

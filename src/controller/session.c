@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -70,8 +69,10 @@ void session_close(struct session *session, int code)
     front_close(STEAL(session->front));
 }
 
-void session_fail(struct session *session, const struct error *err, int code)
+void session_fail(struct session *session, const struct error *err, int otherwise)
 {
+    int code = error_exit_code(err, otherwise);
+
     if (!session->closing) {
         front_say(session->front, json_pack("{sssosi}", "type", "error", "text",
                                             json_line(err->text), "code", code));
@@ -222,25 +223,20 @@ void session_measured(struct session *session)
     }
 }
 
-/* What is wrong with a manifest: that it is not there, or what it says. */
-static int manifest_code(const char *path)
-{
-    return access(path, R_OK) == 0 ? EX_DATAERR : EX_NOINPUT;
-}
-
 static void begin(struct session *session, const json_t *message)
 {
-    const char *testbed = json_string_value(json_object_get(message, "testbed"));
     struct error err;
-    int r = request_read(message, &session->request, &err);
 
-    if (r < 0) {
-        session_fail(session, &err, testbed != NULL ? manifest_code(testbed) : EX_USAGE);
+    if (request_read(message, &session->request, &err) < 0) {
+        session_fail(session, &err, EX_USAGE);
         return;
     }
-    r = application_load(session->request->application, &session->application, &err);
+    int r = request_load(session->request, &err);
+    if (r == 0) {
+        r = application_load(session->request->application, &session->application, &err);
+    }
     if (r < 0) {
-        session_fail(session, &err, manifest_code(session->request->application));
+        session_fail(session, &err, EX_DATAERR);
         return;
     }
     r = open_fabric(session, &err);

@@ -48,8 +48,8 @@ struct session *session_create(uv_loop_t *loop);
 /* After the loop has run out; returns the exit code. */
 int session_destroy(struct session *session);
 
-/* Says the error and closes. */
-void session_fail(struct session *session, const struct error *err, int code);
+/* Says the error and closes with error_exit_code(err, otherwise). */
+void session_fail(struct session *session, const struct error *err, int otherwise);
 void session_close(struct session *session, int code);
 /* Makes the problem from what is known, and then the plan for it; they say nothing. */
 int session_prepare(struct session *session, struct error *err);
@@ -65,6 +65,9 @@ void measuring_stop(struct session *session);
 void measuring_hello(struct session *session, const char *stage);
 void measuring_said(struct session *session, const char *stage, const json_t *message);
 void measuring_gone(struct session *session, const char *how, bool starved);
+
+/* The negative errno of a stage's `failed`. */
+int run_failure_code(const json_t *message);
 
 /* Runs the plan. */
 int run_start(struct session *session, struct error *err);

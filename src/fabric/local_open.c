@@ -40,13 +40,13 @@ static int find_program(const char *given, char **ret_program, struct error *err
         self[n > 0 ? n : 0] = '\0';
         char *slash = strrchr(self, '/');
         if (slash == NULL) {
-            return error_set(err, -ENOENT, "cannot tell where this program is");
+            return error_set(err, -ENOPKG, "cannot tell where this program is");
         }
         *slash = '\0';
         program = memory_format("%s/brume-stage", self);
     }
     if (access(program, X_OK) < 0) {
-        return error_set(err, -ENOENT, "%s: %s (BRUME_STAGE says where brume-stage is)",
+        return error_set(err, -ENOPKG, "%s: %s (BRUME_STAGE says where brume-stage is)",
                          program, strerrordesc_np(errno));
     }
     *ret_program = STEAL(program);
@@ -132,9 +132,12 @@ static int make_folder(struct local *local, struct error *err)
     if (ledger_write(&local->ledger, LEDGER_FOLDER, local->folder, err) < 0) {
         return err->code;
     }
-    return mkdir(local->folder, 0700) == 0
-               ? 0
-               : error_set(err, -errno, "%s: %s", local->folder, strerrordesc_np(errno));
+    if (mkdir(local->folder, 0700) < 0) {
+        int code = errno == ENOENT ? ENOTDIR : errno; /* nothing is missing but the place */
+        return error_set(err, -code, "cannot make the folder of the run, %s: %s", local->folder,
+                         strerrordesc_np(errno));
+    }
+    return 0;
 }
 
 /* Begins a ledger under the lock, so that nobody takes it for a dead run's before the
@@ -270,7 +273,7 @@ static int emulate(struct local *local, const struct testbed *testbed, struct er
             return err->code;
         }
         if (can_emulate(local)) {
-            return error_set(err, why.code, "the devices cannot be emulated as they are: %s",
+            return error_set(err, -EINVAL, "the devices cannot be emulated as they are: %s",
                              why.text);
         }
     }

@@ -139,7 +139,7 @@ static void a_program_that_is_not_there_is_refused(void **state)
     struct fabric *fabric = NULL;
     struct error err;
 
-    assert_int_equal(fabric_open("local", &config, &fabric, &err), -ENOENT);
+    assert_int_equal(fabric_open("local", &config, &fabric, &err), -ENOPKG);
     assert_string_equal(err.text,
                         "/no/brume-stage: No such file or directory (BRUME_STAGE says "
                         "where brume-stage is)");

@@ -221,7 +221,7 @@ struct plan {
 };
 
 /* Finds the plan. The result for some devices is never slower than that for the first few of
- * them. -ENOSPC: nothing fits the memory of the devices; -ENODEV: the pins contradict. */
+ * them. -ENODEV: nothing fits the memory of the devices, or the pins contradict. */
 int planner_solve(const struct planner_problem *problem, struct plan **ret_plan,
                   struct error *err);
 void plan_destroy(struct plan *plan);

@@ -110,7 +110,7 @@ static void what_fits_nowhere_is_refused_with_the_operators_name(void **state)
     street->devices[0].memory = street->devices[1].memory = 60000000;
     cleanup(solved_finish) struct solved solved = {0};
 
-    assert_int_equal(street_solve(street, &solved, &err), -ENOSPC);
+    assert_int_equal(street_solve(street, &solved, &err), -ENODEV);
     assert_non_null(strstr(err.text, "detect"));
 }
 

@@ -198,13 +198,13 @@ static int refuse(const struct planner_problem *problem, struct error *err)
         }
         if (!fits) {
             return error_set(
-                err, -ENOSPC,
+                err, -ENODEV,
                 "operator '%s' needs %.0f MB in one piece, and no device that may run "
                 "it has as much",
                 name, (double)planner_memory(problem, atom, atom + 1) / 1e6);
         }
     }
-    return error_set(err, -ENOSPC,
+    return error_set(err, -ENODEV,
                      "the application does not fit the devices: no placement keeps to their "
                      "memory and to the pins");
 }

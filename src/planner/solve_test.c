@@ -78,7 +78,7 @@ static double solved_rate(const struct planner_problem *problem, double *ret_bou
     int r = planner_solve(problem, &plan, &err);
 
     if (r != 0) {
-        assert_true(r == -ENOSPC || r == -ENODEV);
+        assert_true(r == -ENODEV);
         assert_true(err.text[0] != '\0');
         *ret_bound = INFINITY;
         return 0;

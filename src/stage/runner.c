@@ -57,6 +57,7 @@ static int open_one(struct runner *runner, size_t i, struct error *err)
     return r;
 }
 
+/* brume_fail() knows no errno: a sink that does not open has no place to write to. */
 static void open_all(uv_work_t *work)
 {
     struct runner *runner = work->data;
@@ -64,6 +65,8 @@ static void open_all(uv_work_t *work)
     for (size_t i = 0; i < runner->part.n_operators && runner->open_error.code == 0; i++) {
         if (open_one(runner, i, &runner->open_error) == 0) {
             runner_memory_restore(runner, i, &runner->open_error);
+        } else if (runner->open_error.code == -EIO && runner->types[i]->outputs == NULL) {
+            runner->open_error.code = -EROFS;
         }
     }
 }

@@ -38,7 +38,8 @@ static void last_word_due(uv_timer_t *timer)
 
 static void say_failure(struct shell *shell)
 {
-    shell_say(shell, json_pack("{ssso}", "type", "failed", "error", json_line(shell->failure)));
+    shell_say(shell, json_pack("{sssosi}", "type", "failed", "error",
+                               json_line(shell->failure), "errno", shell->failure_code));
     shell_stop(shell);
 }
 
@@ -58,6 +59,7 @@ void shell_fail(struct shell *shell, const struct error *err)
         return;
     }
     shell->failure = memory_text(err->text);
+    shell->failure_code = -err->code;
     if (shell->control != NULL) {
         say_failure(shell);
     } else {

@@ -27,6 +27,7 @@ struct shell {
     uv_timer_t redial, report, wake;
     bool stopping;
     char *failure; /* what ends the stage, a sentence; NULL: nothing */
+    int failure_code; /* its errno */
 
     /* From the deployment on. */
     struct deployment *deployment;

@@ -132,6 +132,18 @@ static void a_file_that_is_no_model_gives_one_sentence(void **state)
     assert_null(file_search(".", "out.onnx"));
 }
 
+static void a_picture_that_is_none_is_told(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    make_network();
+    scenario_write("cut.jpg", "\xff\xd8\xff");
+    SCENARIO_RUN(EX_DATAERR, &out, &err, "model", "check", NETWORK, "--image", "cut.jpg");
+    assert_has(err, "brume: cut.jpg: ");
+}
+
 static void the_list_and_the_reference_of_operators_tell_the_same(void **state)
 {
     cleanup(memory_free) char *list = NULL;
@@ -339,6 +351,7 @@ int main(void)
         cmocka_unit_test(a_command_that_lacks_something_asks_for_it),
         cmocka_unit_test(a_file_that_is_not_there_is_named_with_where_it_was_sought),
         cmocka_unit_test(a_file_that_is_no_model_gives_one_sentence),
+        cmocka_unit_test(a_picture_that_is_none_is_told),
         cmocka_unit_test(the_list_and_the_reference_of_operators_tell_the_same),
         cmocka_unit_test(the_page_of_operators_is_up_to_date),
         cmocka_unit_test(an_operator_of_the_user_is_explained),

@@ -146,6 +146,14 @@ static const struct mistake {
     {64, {"run", "street.yaml", "--cut", "5,4"}, "--cut takes rising layer numbers like 4,9"},
     {64, {"run", "street.yaml", "--place", "out=mars"}, "there is no device 'mars'"},
     {64, {"run", "street.yaml", "--place", "in=device-1"}, "there is no operator 'in'"},
+    {64,
+     {"run", "street.yaml", "--testbed", "lab.yaml", "--duration", "soon"},
+     "--duration soon is not understood"},
+    {65,
+     {"run", "street.yaml", "--testbed", "pictures/one.jpg"},
+     "brume: pictures/one.jpg:1:1: "},
+    {66, {"run", "street.yaml", "--testbed", "none.yaml"}, "cannot open 'none.yaml'"},
+    {66, {"plan", "."}, "brume: '.' is a folder, not a file\n"},
     {66, {"run", "nothing.yaml"}, "cannot open 'nothing.yaml': No such file or directory"},
 };
 
@@ -165,6 +173,26 @@ static void wrong_options_are_refused(void **state)
         }
         assert_string_equal(out, "");
     }
+}
+
+static void a_library_that_is_not_here_is_told_with_what_helps(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+    const char *plugins = getenv("BRUME_PLUGINS"); /* NOLINT(concurrency-mt-unsafe) */
+    cleanup(memory_free) char *before = memory_text(plugins != NULL ? plugins : "");
+    cleanup(memory_free) char *folders = memory_format("broken:%s", before);
+
+    add_pictures();
+    scenario_write("street.yaml", "%s", HEAD CAMERA PICTURE SINK("picture"));
+    assert_int_equal(mkdir("broken", 0700), 0);
+    scenario_write("broken/operator-decode.so", "no library");
+    setenv("BRUME_PLUGINS", folders, 1); /* NOLINT(concurrency-mt-unsafe) */
+    SCENARIO_RUN(69, &out, &err, "run", "street.yaml", "--devices", "1");
+    setenv("BRUME_PLUGINS", before, 1); /* NOLINT(concurrency-mt-unsafe) */
+    assert_non_null(strstr(err, "brume: street.yaml:7:29: operator 'decode': "));
+    assert_non_null(strstr(err, "(`brume doctor` tells what mends it)\n"));
 }
 
 static void a_device_too_small_for_the_network_is_told(void **state)
@@ -190,7 +218,7 @@ static void a_sink_that_cannot_be_opened_ends_the_run(void **state)
     scenario_write("street.yaml", "%s",
                    HEAD CAMERA "    - { name: out, use: json-sink, in: [camera], "
                                "with: { path: /proc/none/lines.json } }\n");
-    SCENARIO_RUN(69, &out, &err, "run", "street.yaml", "--devices", "1", "--json");
+    SCENARIO_RUN(73, &out, &err, "run", "street.yaml", "--devices", "1", "--json");
     assert_non_null(strstr(err, "brume: stage 'out-1' on device-1: out: cannot make folder "
                                 "'/proc/none': No such file or directory\n"));
     assert_string_equal(out, "");
@@ -294,7 +322,7 @@ static void a_stage_that_gets_nowhere_is_given_up(void **state)
     scenario_write("street.yaml", "%s", HEAD CAMERA SINK("camera"));
     assert_int_equal(mkdir("memory", 0700), 0);
     assert_int_equal(symlink("/dev/full", "memory/out.mark"), 0);
-    SCENARIO_RUN(69, &out, &err, "run", "street.yaml", "--devices", "1", "--state", "memory",
+    SCENARIO_RUN(73, &out, &err, "run", "street.yaml", "--devices", "1", "--state", "memory",
                  "--json");
     assert_non_null(strstr(err, "brume: stage 'out-1' on device-1: "));
     assert_non_null(strstr(err, "/memory/out.mark: cannot be written: No space left on device; "
@@ -308,6 +336,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(wrong_manifests_are_refused_before_anything_starts,
                                         forbid_stages, allow_stages),
         cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(a_library_that_is_not_here_is_told_with_what_helps),
         cmocka_unit_test(a_device_too_small_for_the_network_is_told),
         cmocka_unit_test(a_sink_that_cannot_be_opened_ends_the_run),
         cmocka_unit_test(a_sink_that_refuses_its_frames_fails_the_run),
