@@ -53,8 +53,9 @@ void shell_fail(struct shell *shell, const struct error *err)
 {
     char quoted[300];
 
-    log_event(LOG_ERROR, "stage.failed", "stage=%s why=%s", shell->name,
-              log_quote(err->text, quoted, sizeof(quoted)));
+    /* The controller tells the user, if it can hear of it. */
+    log_event(shell->control != NULL ? LOG_INFO : LOG_ERROR, "stage.failed", "stage=%s why=%s",
+              shell->name, log_quote(err->text, quoted, sizeof(quoted)));
     if (shell->stopping || shell->failure != NULL) {
         return;
     }

@@ -219,8 +219,8 @@ static void a_sink_that_cannot_be_opened_ends_the_run(void **state)
                    HEAD CAMERA "    - { name: out, use: json-sink, in: [camera], "
                                "with: { path: /proc/none/lines.json } }\n");
     SCENARIO_RUN(73, &out, &err, "run", "street.yaml", "--devices", "1", "--json");
-    assert_non_null(strstr(err, "brume: stage 'out-1' on device-1: out: cannot make folder "
-                                "'/proc/none': No such file or directory\n"));
+    assert_string_equal(err, "brume: stage 'out-1' on device-1: out: cannot make folder "
+                             "'/proc/none': No such file or directory\n");
     assert_string_equal(out, "");
 }
 
