@@ -1,6 +1,7 @@
 #include "controller/session.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,20 @@ static void stage_gone(void *owner, const char *stage, const char *how, bool sta
     } else if (session->run != NULL) {
         run_gone(session, stage, how);
     }
+}
+
+void session_note(struct session *session, const char *format, ...)
+{
+    cleanup(memory_free) char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    int n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n < 0) {
+        abort();
+    }
+    front_say(session->front, json_pack("{ssss}", "type", "note", "text", text));
 }
 
 void session_close(struct session *session, int code)
@@ -110,7 +125,7 @@ static int open_fabric(struct session *session, struct error *err)
     }
     const char *note = session->fabric->ops->note(session->fabric);
     if (note != NULL) {
-        front_say(session->front, json_pack("{ssss}", "type", "note", "text", note));
+        session_note(session, "%s", note);
     }
     session->n_devices = session->fabric->ops->devices(session->fabric, &session->devices);
     return control_create(session->loop,
@@ -128,8 +143,8 @@ static int open_profiles(struct session *session, struct error *err)
         profile_store_forget(session->profiles);
     }
     if (r == 0 && profile_store_damaged(session->profiles) > 0) {
-        log_event(LOG_WARN, "controller.profiles-damaged", "count=%zu",
-                  profile_store_damaged(session->profiles));
+        session_note(session, "%zu files of %s are damaged: what they held is measured anew",
+                     profile_store_damaged(session->profiles), folder);
     }
     return r;
 }

@@ -37,6 +37,7 @@ struct session {
     struct control *control;
     struct application *application;
     struct profile_store *profiles;
+    bool unsaved; /* they cannot be saved, and that was told */
     struct planner_problem *problem;
     struct plan *plan;
 
@@ -48,6 +49,8 @@ struct session *session_create(uv_loop_t *loop);
 /* After the loop has run out; returns the exit code. */
 int session_destroy(struct session *session);
 
+/* Something that the user should know. */
+void session_note(struct session *session, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Says the error and closes with error_exit_code(err, otherwise). */
 void session_fail(struct session *session, const struct error *err, int otherwise);
 void session_close(struct session *session, int code);

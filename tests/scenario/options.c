@@ -66,6 +66,32 @@ static void a_pipe_gets_the_plan_and_the_report_and_no_progress(void **state)
     assert_string_equal(err, "");
 }
 
+static void that_profiles_cannot_be_kept_is_noted_once(void **state)
+{
+    (void)state;
+    const char *cache = getenv("BRUME_CACHE"); /* NOLINT(concurrency-mt-unsafe) */
+    cleanup(memory_free) char *before = memory_text(cache);
+
+    scenario_write("street.yaml",
+                   "apiVersion: brume.dev/v1alpha1\n"
+                   "kind: Application\n"
+                   "metadata: { name: street }\n"
+                   "spec:\n"
+                   "  operators:\n"
+                   "    - { name: made, use: sensor-source, with: { frames: 3 } }\n"
+                   "    - { name: out, use: null-sink, in: [made] }\n");
+    setenv("BRUME_CACHE", "/proc/none", 1); /* NOLINT(concurrency-mt-unsafe) */
+    struct scenario *scenario = SCENARIO("plan", "street.yaml", "--devices", "2");
+    setenv("BRUME_CACHE", before, 1); /* NOLINT(concurrency-mt-unsafe) */
+    scenario_expect(scenario, 0);
+    cleanup(memory_free) char *err = scenario_read(scenario->err);
+    const char *note = strstr(err, "note: what is measured cannot be kept for later runs: ");
+    assert_non_null(note);
+    assert_null(strstr(note + 1, "note: what is measured"));
+    assert_null(strstr(err, "warn"));
+    scenario_close(scenario);
+}
+
 static void json_is_one_object_and_nothing_else(void **state)
 {
     (void)state;
@@ -128,6 +154,7 @@ int main(void)
         cmocka_unit_test(a_run_ends_with_its_pictures),
         cmocka_unit_test(a_run_ends_when_its_time_is_over),
         cmocka_unit_test(a_pipe_gets_the_plan_and_the_report_and_no_progress),
+        cmocka_unit_test(that_profiles_cannot_be_kept_is_noted_once),
         cmocka_unit_test(json_is_one_object_and_nothing_else),
         cmocka_unit_test(an_operators_words_are_printed),
         cmocka_unit_test(a_terminal_shows_the_progress),
