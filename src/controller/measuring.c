@@ -27,6 +27,19 @@ static void started(void *owner, const struct error *err)
     }
 }
 
+static void patience_over(uv_timer_t *timer)
+{
+    struct session *session = timer->data;
+    struct error err;
+
+    error_set(&err, -ETIMEDOUT,
+              "measuring on %s: stage '" STAGE "' was started, and has not "
+              "said hello in %g s",
+              session->devices[session->measuring->device].name,
+              (double)session->patience_ms / 1000);
+    fail(session, &err);
+}
+
 /* Starts a stage on the device of the first want that was not asked yet; false: all were. */
 static bool next_device(struct session *session)
 {
@@ -52,24 +65,35 @@ static bool next_device(struct session *session)
     };
     if (session->fabric->ops->start(session->fabric, &start, started, session, &err) < 0) {
         fail(session, &err);
+    } else {
+        uv_timer_start(&measuring->patience, patience_over, session->patience_ms, 0);
     }
     return true;
 }
 
-static void stop_and_finish(struct session *session)
+static void timer_closed(uv_handle_t *timer)
 {
-    free(session->measuring->wants);
-    free(session->measuring->asked);
-    free(session->measuring->told);
-    free(STEAL(session->measuring));
+    free(timer->data);
 }
 
-static void save(const struct session *session)
+static void stop_and_finish(struct session *session)
+{
+    struct measuring *measuring = STEAL(session->measuring);
+
+    free(measuring->wants);
+    free(measuring->asked);
+    free(measuring->told);
+    measuring->patience.data = measuring;
+    uv_close((uv_handle_t *)&measuring->patience, timer_closed);
+}
+
+static void save(struct session *session)
 {
     struct error err;
 
-    if (profile_store_save(session->profiles, &err) < 0) {
-        log_event(LOG_WARN, "controller.profiles-unsaved", "why=\"%s\"", err.text);
+    if (profile_store_save(session->profiles, &err) < 0 && !session->unsaved) {
+        session->unsaved = true;
+        session_note(session, "what is measured cannot be kept for later runs: %s", err.text);
     }
 }
 
@@ -128,6 +152,8 @@ static void go_on(struct session *session)
 void measuring_start(struct session *session)
 {
     session->measuring = memory_new(1, sizeof(*session->measuring));
+    uv_timer_init(session->loop, &session->measuring->patience);
+    session->measuring->patience.data = session;
     go_on(session);
 }
 
@@ -169,6 +195,7 @@ void measuring_hello(struct session *session, const char *stage)
     struct deployment *deployment = application_uncut(session->application, device);
     json_t *wants = json_array();
 
+    uv_timer_stop(&measuring->patience);
     for (size_t i = 0; i < measuring->n_wants; i++) {
         const struct profile_want *want = &measuring->wants[i];
 
@@ -200,100 +227,6 @@ static size_t find_operator(const struct graph *graph, const char *name)
     return i;
 }
 
-<<<<<<< HEAD
-=======
-/* Under which name the measurements of an operator on the device are kept; takes `subject`,
- * which is to be freed. */
-static struct profile_key key_of(const struct session *session, size_t index, char **subject)
-{
-    const struct application *application = session->application;
-    const struct planner_operator *described = &application->operators[index];
-
-    *subject = profile_subject(application->graph, index, described->model);
-    return (struct profile_key){*subject, session->devices[session->measuring->device].type,
-                                described->engine != NULL ? described->engine : ""};
-}
-
-static int record(struct session *session, size_t index, const json_t *message,
-                  struct error *err)
-{
-    const struct model *model = session->application->operators[index].model;
-    struct profile_segment segment = {
-        .from = (unsigned)json_integer_value(json_object_get(message, "from")),
-        .to = (unsigned)json_integer_value(json_object_get(message, "to")),
-        .cpu_seconds = json_number_value(json_object_get(message, "cpu_seconds")),
-        .memory = (uint64_t)json_integer_value(json_object_get(message, "memory")),
-        .runs = (unsigned)json_integer_value(json_object_get(message, "runs")),
-    };
-    const json_t *outputs = json_object_get(message, "outputs");
-    uint64_t sizes[PROFILE_OUTPUTS_MAX] = {0};
-    cleanup(memory_free) char *subject = NULL;
-    const struct profile_key key = key_of(session, index, &subject);
-    int r = profile_record(session->profiles, key, &segment, err);
-    size_t n = json_array_size(outputs);
-    bool whole = model == NULL || (segment.from == 0 && segment.to == model->n_layers);
-
-    for (size_t i = 0; i < n && i < PROFILE_OUTPUTS_MAX; i++) {
-        sizes[i] = (uint64_t)json_integer_value(json_array_get(outputs, i));
-    }
-    if (r == 0 && whole && n > 0) {
-        r = profile_record_outputs(session->profiles, key,
-                                   n < PROFILE_OUTPUTS_MAX ? n : PROFILE_OUTPUTS_MAX, sizes,
-                                   err);
-    }
-    return r;
-}
-
-/* Which of the wants the stage speaks of; n_wants: none of them. */
-static size_t want_of(const struct measuring *measuring, size_t index, const json_t *message)
-{
-    json_int_t from = json_integer_value(json_object_get(message, "from"));
-    json_int_t to = json_integer_value(json_object_get(message, "to"));
-    size_t i = 0;
-
-    while (i < measuring->n_wants && (measuring->wants[i]
-                                          .
-                                          operator!= index || measuring->wants[i]
-                                          .from != from || measuring->wants[i]
-                                          .to != to || measuring->wants[i]
-                                          .device != measuring->device)) {
-        i++;
-    }
-    return i;
-}
-
-/* The stage died of the first thing it did, for want of memory: that much is known of it now.
- */
-static void record_starved(struct session *session)
-{
-    struct measuring *measuring = session->measuring;
-    const struct profile_want *want = &measuring->wants[measuring->current];
-    const struct profile_segment segment = {
-        .from = want->from,
-        .to = want->to,
-        .memory = session->devices[measuring->device].memory + 1,
-    };
-    cleanup(memory_free) char *subject = NULL;
-    const struct profile_key key = key_of(session, want->operator, & subject);
-    struct error err;
-
-    if (profile_record(session->profiles, key, &segment, &err) < 0) {
-        log_event(LOG_WARN, "controller.measurement-refused", "why=\"%s\"", err.text);
-    }
-    measuring->deaths = 0;
-}
-
-static void save_profiles(struct session *session)
-{
-    struct error err;
-
-    if (profile_store_save(session->profiles, &err) < 0 && !session->unsaved) {
-        session->unsaved = true;
-        session_note(session, "what is measured cannot be kept for later runs: %s", err.text);
-    }
-}
-
->>>>>>> 100e105 (controller: profiles that cannot be kept are noted once)
 void measuring_said(struct session *session, const char *stage, const json_t *message)
 {
     struct measuring *measuring = session->measuring;
@@ -318,11 +251,7 @@ void measuring_said(struct session *session, const char *stage, const json_t *me
         measuring_fail_unusable(session, index, why);
     } else if (strcmp(type, "measure-done") == 0) {
         measuring->finished = true;
-<<<<<<< HEAD
         save(session);
-=======
-        save_profiles(session);
->>>>>>> 100e105 (controller: profiles that cannot be kept are noted once)
         control_send(session->control, stage, json_pack("{ss}", "type", "stop"));
     } else if (strcmp(type, "failed") == 0) {
         error_set(&err, run_failure_code(message), "measuring on %s: %s",
@@ -338,6 +267,7 @@ void measuring_gone(struct session *session, const char *how, bool starved)
     struct error err;
 
     measuring->running = false;
+    uv_timer_stop(&measuring->patience);
     if (measuring->finished) {
         go_on(session);
         return;

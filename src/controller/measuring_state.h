@@ -14,8 +14,9 @@ struct measuring {
     size_t current;     /* the want that the stage is at; n_wants: none */
     size_t n_told;      /* by this stage */
     unsigned device;
-    bool running;  /* a stage is up */
-    bool finished; /* and has told everything */
+    uv_timer_t patience; /* until it says hello */
+    bool running;        /* a stage is up */
+    bool finished;       /* and has told everything */
 };
 
 /* Which of the wants the stage speaks of; n_wants: none of them. */

@@ -4,10 +4,11 @@
 
 #include "base/memory.h"
 
-void reconcile_init(struct reconcile *reconcile, size_t n_stages)
+void reconcile_init(struct reconcile *reconcile, size_t n_stages, uint64_t patience)
 {
     *reconcile = (struct reconcile){
         .n_stages = n_stages,
+        .patience = patience,
         .stages = memory_new(n_stages, sizeof(struct reconcile_stage)),
     };
 }
@@ -65,7 +66,7 @@ static enum reconcile_kind next_for(struct reconcile *reconcile, size_t i, uint6
         state->since = now;
         return RECONCILE_START;
     case RECONCILE_STARTING:
-        *ret_when = state->since + RECONCILE_PATIENCE_MS;
+        *ret_when = state->since + reconcile->patience;
         if (now < *ret_when) {
             return RECONCILE_NOTHING;
         }

@@ -16,7 +16,7 @@
 enum {
     RECONCILE_TRIES = 5,           /* deaths in a row without progress */
     RECONCILE_WAIT_MS = 100,       /* before the second try; doubled each time */
-    RECONCILE_PATIENCE_MS = 60000, /* from start to hello */
+    RECONCILE_PATIENCE_MS = 60000, /* from start to hello, when nothing else is said */
 };
 
 enum reconcile_phase {
@@ -55,6 +55,7 @@ struct reconcile_stage {
 struct reconcile {
     size_t n_stages;
     struct reconcile_stage *stages;
+    uint64_t patience;   /* from start to hello */
     uint64_t generation; /* rises with every new address */
 };
 
@@ -65,7 +66,7 @@ struct reconcile_action {
 };
 
 /* Times in milliseconds. */
-void reconcile_init(struct reconcile *reconcile, size_t n_stages);
+void reconcile_init(struct reconcile *reconcile, size_t n_stages, uint64_t patience);
 void reconcile_finish(struct reconcile *reconcile);
 void reconcile_saw(struct reconcile *reconcile, size_t stage, enum reconcile_sight sight,
                    uint64_t now);

@@ -6,7 +6,7 @@ static struct reconcile reconcile;
 static int start(void **state)
 {
     (void)state;
-    reconcile_init(&reconcile, 2);
+    reconcile_init(&reconcile, 2, RECONCILE_PATIENCE_MS);
     return 0;
 }
 

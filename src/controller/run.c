@@ -78,7 +78,7 @@ int run_start(struct session *session, struct error *err)
     run->actors = memory_new(run->deployment->n_stages, sizeof(*run->actors));
     run->speakers = memory_new(run->deployment->n_operators, sizeof(*run->speakers));
     run->tally = tally_create(run->deployment);
-    reconcile_init(&run->reconcile, run->deployment->n_stages);
+    reconcile_init(&run->reconcile, run->deployment->n_stages, session->patience_ms);
     control_token(run->data_token);
     control_token(run->name);
     uv_timer_init(session->loop, &run->timer);

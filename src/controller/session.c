@@ -11,7 +11,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/quantity.h"
 #include "fabric/testbed.h"
+
+#define PATIENCE_MOST 86400.0 /* seconds */
 
 static void stage_hello(void *owner, const char *stage)
 {
@@ -238,11 +241,28 @@ void session_measured(struct session *session)
     }
 }
 
+static int read_patience(struct session *session, struct error *err)
+{
+    const char *given = getenv("BRUME_PATIENCE"); /* NOLINT(concurrency-mt-unsafe) */
+    double seconds = 0;
+
+    session->patience_ms = RECONCILE_PATIENCE_MS;
+    if (given == NULL) {
+        return 0;
+    }
+    if (quantity_duration(given, &seconds) < 0 || seconds <= 0 || seconds > PATIENCE_MOST) {
+        return error_set(err, -EINVAL, "BRUME_PATIENCE: '%s' is not a time such as 60s", given);
+    }
+    session->patience_ms = (uint64_t)(seconds * 1000);
+    return 0;
+}
+
 static void begin(struct session *session, const json_t *message)
 {
     struct error err;
 
-    if (request_read(message, &session->request, &err) < 0) {
+    if (read_patience(session, &err) < 0 ||
+        request_read(message, &session->request, &err) < 0) {
         session_fail(session, &err, EX_USAGE);
         return;
     }

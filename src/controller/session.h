@@ -29,7 +29,8 @@ struct session {
     struct front *front;
     struct request *request; /* NULL: not asked yet */
     bool closing;
-    int code; /* exit code: sysexits */
+    int code;             /* exit code: sysexits */
+    uint64_t patience_ms; /* for a stage to say hello */
 
     struct fabric *fabric;
     size_t n_devices;

@@ -311,6 +311,27 @@ static void a_source_that_has_no_frame_for_an_hour_is_estimated(void **state)
     assert_non_null(strstr(out, "2 times are estimates, for want of a profile"));
 }
 
+static void a_stage_that_never_says_hello_is_named(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *out = NULL;
+    cleanup(memory_free) char *err = NULL;
+
+    scenario_write("noise.yaml", "%s",
+                   HEAD
+                   "  operators:\n    - { name: noise, use: noise-source, with: { seed: 77 "
+                   "} }\n" SINK("noise"));
+    scenario_write("mute", "#!/bin/sh\nexec sleep 1000\n");
+    assert_int_equal(chmod("mute", 0700), 0);
+    setenv("BRUME_STAGE", "./mute", 1);  /* NOLINT(concurrency-mt-unsafe) */
+    setenv("BRUME_PATIENCE", "10ms", 1); /* NOLINT(concurrency-mt-unsafe) */
+    SCENARIO_RUN(69, &out, &err, "profile", "noise.yaml", "--devices", "1");
+    unsetenv("BRUME_PATIENCE"); /* NOLINT(concurrency-mt-unsafe) */
+    unsetenv("BRUME_STAGE");    /* NOLINT(concurrency-mt-unsafe) */
+    assert_string_equal(err, "brume: measuring on device-1: stage 'measure' was started, and "
+                             "has not said hello in 0.01 s\n");
+}
+
 /* It dies of its first frame in each of its lives: starting it for ever helps nobody. */
 static void a_stage_that_gets_nowhere_is_given_up(void **state)
 {
@@ -343,6 +364,7 @@ int main(void)
         cmocka_unit_test(pictures_that_cannot_be_decoded_are_told_and_no_success),
         cmocka_unit_test(a_run_without_a_single_picture_is_refused_at_its_line),
         cmocka_unit_test(a_source_that_has_no_frame_for_an_hour_is_estimated),
+        cmocka_unit_test(a_stage_that_never_says_hello_is_named),
         cmocka_unit_test(a_stage_that_gets_nowhere_is_given_up),
     };
 
