@@ -1,5 +1,5 @@
 /* How far a sink has got, on disk: so that one that is killed and started again on the same
- * device neither repeats nor leaves out a frame. 16 bytes per sink, written after every frame;
+ * device neither repeats nor leaves out a frame. 24 bytes per sink, written after every frame;
  * they outlive the process, not the run.
  */
 #ifndef STAGE_JOURNAL_H
