@@ -291,7 +291,7 @@ static void stage_works(struct run *run, struct actor *actor, const char *stage)
     note_begin(run);
     if (actor->waits_for_frame) {
         actor->waits_for_frame = false;
-        tally_back(run->tally, stage, seconds_since(run));
+        tally_back(run->tally, stage, run_seconds(run));
     }
 }
 

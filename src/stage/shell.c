@@ -38,8 +38,8 @@ static void last_word_due(uv_timer_t *timer)
 
 static void say_failure(struct shell *shell)
 {
-    shell_say(shell, json_pack("{sssosi}", "type", "failed", "error",
-                               json_line(shell->failure), "errno", shell->failure_code));
+    shell_say(shell, json_pack("{sssosi}", "type", "failed", "error", json_line(shell->failure),
+                               "errno", shell->failure_code));
     shell_stop(shell);
 }
 

@@ -1,5 +1,6 @@
 /* What the parts of the shell share: shell.c is its life, shell_stream.c the running stream,
- * shell_watch.c what sources wait for, report.c what it tells the controller. */
+ * shell_marks.c how far it has got, shell_watch.c what sources wait for, report.c what it tells
+ * the controller. */
 #ifndef STAGE_SHELL_STATE_H
 #define STAGE_SHELL_STATE_H
 
@@ -26,7 +27,7 @@ struct shell {
     struct link *control; /* hello was said on it */
     uv_timer_t redial, report, wake;
     bool stopping;
-    char *failure; /* what ends the stage, a sentence; NULL: nothing */
+    char *failure;    /* what ends the stage, a sentence; NULL: nothing */
     int failure_code; /* its errno */
 
     /* From the deployment on. */
@@ -69,6 +70,10 @@ void stream_say_again(struct shell *shell);
 
 /* Feeds the core of a shell (`owner`) and carries out what follows. */
 int stream_feed(void *owner, const struct core_event *event, struct error *err);
+
+/* Reads the marks of an earlier life into the configuration, and keeps the stage's own. */
+int marks_open(struct shell *shell, struct error *err);
+int marks_keep(struct shell *shell, struct error *err);
 
 /* Wakes a source when the descriptor can be read; -1: none. One for each at a time. */
 void watch_start(struct shell *shell, unsigned operator_id, int descriptor);

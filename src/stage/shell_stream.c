@@ -62,18 +62,6 @@ static void apply_effects(struct shell *shell)
     }
 }
 
-/* A source must not be asked again for what was done in an earlier life, and its neighbours may
- * have to learn that first themselves. */
-static int keep_mark(struct shell *shell, struct error *err)
-{
-    uint64_t done = core_done(shell->core);
-
-    if (shell->mark == NULL || done == CORE_ALL || done <= journal_mark(shell->mark)) {
-        return 0;
-    }
-    return journal_note(shell->mark, done - 1, 1, err);
-}
-
 /* The controller hears at once that this life gets somewhere, not when the next report is due:
  * many a stage is killed before. */
 static void tell_progress(struct shell *shell)
@@ -96,7 +84,7 @@ int stream_feed(void *owner, const struct core_event *event, struct error *err)
     }
     timed.now = clock_ms();
     int r = core_step(shell->core, &timed, err);
-    r = r < 0 ? r : keep_mark(shell, err);
+    r = r < 0 ? r : marks_keep(shell, err);
     apply_effects(shell);
     tell_progress(shell);
     return r;
@@ -172,31 +160,6 @@ static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
     stream_feed(shell, &event, &err);
 }
 
-static int open_journals(struct shell *shell, struct error *err)
-{
-    struct stage_config *config = shell->config;
-    int r = 0;
-
-    shell->journals = memory_new(config->core.n_operators, sizeof(struct journal *));
-    shell->watches = memory_new(config->core.n_operators, sizeof(struct watch *));
-    for (unsigned i = 0; i < config->core.n_operators && r == 0; i++) {
-        struct core_operator *state = &config->core.operators[i];
-
-        if (state->source && shell->mark == NULL) {
-            r = journal_open(shell->state_folder, config->operators[i]->name, &shell->mark,
-                             err);
-            config->core.done = r == 0 ? journal_mark(shell->mark) : 0;
-        }
-
-        if (state->sink) {
-            r = journal_open(shell->state_folder, config->operators[i]->name,
-                             &shell->journals[i], err);
-            state->mark = r == 0 ? journal_mark(shell->journals[i]) : 0;
-        }
-    }
-    return r;
-}
-
 static void opened(void *owner, const struct error *failure)
 {
     struct shell *shell = owner;
@@ -211,7 +174,7 @@ static void opened(void *owner, const struct error *failure)
                                       .token = shell->data_token,
                                       .events = &peers_events,
                                       .owner = shell};
-    if (open_journals(shell, &err) < 0 ||
+    if (marks_open(shell, &err) < 0 ||
         peers_create(shell->loop, &setup, &shell->peers, &err) < 0) {
         shell_fail(shell, &err);
         return;

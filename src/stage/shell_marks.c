@@ -1,0 +1,40 @@
+/* How far a stage has got, on disk: its sinks each, and the stage as a whole where it has a
+ * source. */
+#include "base/memory.h"
+#include "stage/shell_state.h"
+
+int marks_open(struct shell *shell, struct error *err)
+{
+    struct stage_config *config = shell->config;
+    int r = 0;
+
+    shell->journals = memory_new(config->core.n_operators, sizeof(struct journal *));
+    shell->watches = memory_new(config->core.n_operators, sizeof(struct watch *));
+    for (unsigned i = 0; i < config->core.n_operators && r == 0; i++) {
+        struct core_operator *state = &config->core.operators[i];
+
+        if (state->source && shell->mark == NULL) {
+            r = journal_open(shell->state_folder, config->operators[i]->name, &shell->mark,
+                             err);
+            config->core.done = r == 0 ? journal_mark(shell->mark) : 0;
+        }
+        if (state->sink) {
+            r = journal_open(shell->state_folder, config->operators[i]->name,
+                             &shell->journals[i], err);
+            state->mark = r == 0 ? journal_mark(shell->journals[i]) : 0;
+        }
+    }
+    return r;
+}
+
+/* A source must not be asked again for what was done in an earlier life, and its neighbours may
+ * have to learn that first themselves. */
+int marks_keep(struct shell *shell, struct error *err)
+{
+    uint64_t done = core_done(shell->core);
+
+    if (shell->mark == NULL || done == CORE_ALL || done <= journal_mark(shell->mark)) {
+        return 0;
+    }
+    return journal_note(shell->mark, done - 1, 1, err);
+}
