@@ -38,9 +38,6 @@ static int fail(struct error *err, const char *path, const char *verb)
     char reason[80];
     int code = errno;
 
-    if (code == EISDIR && strcmp(verb, "read") == 0) {
-        return error_set(err, -code, "'%s' is a folder, not a file", path);
-    }
     return error_set(err, -code, "cannot %s '%s': %s", verb, path,
                      strerror_r(code, reason, sizeof(reason)));
 }
@@ -56,8 +53,10 @@ static int check_file(int fd, const char *path, struct stat *ret_status, struct 
         return fail(err, path, "look at");
     }
     if (!S_ISREG(ret_status->st_mode)) {
-        return error_set(err, S_ISDIR(ret_status->st_mode) ? -EISDIR : -EINVAL,
-                         "'%s' is not a file", path);
+        bool folder = S_ISDIR(ret_status->st_mode);
+
+        return error_set(err, folder ? -EISDIR : -EINVAL,
+                         folder ? "'%s' is a folder, not a file" : "'%s' is not a file", path);
     }
     return 0;
 }

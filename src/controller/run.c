@@ -129,9 +129,20 @@ void run_drain(struct session *session)
     }
 }
 
-static void run_freed(uv_handle_t *handle)
+static void timer_closed(uv_handle_t *timer)
 {
-    free(handle->data);
+    struct run *run = timer->data;
+
+    if (--run->n_timers == 0) {
+        free(run);
+    }
+}
+
+static void close_timer(struct run *run, uv_timer_t *timer)
+{
+    timer->data = run;
+    run->n_timers++;
+    uv_close((uv_handle_t *)timer, timer_closed);
 }
 
 void run_stop(struct session *session)
@@ -151,10 +162,9 @@ void run_stop(struct session *session)
     free(run->actors);
     free(run->speakers);
     deployment_destroy(run->deployment);
-    uv_close((uv_handle_t *)&run->timer, NULL);
-    uv_close((uv_handle_t *)&run->progress, NULL);
-    run->deadline.data = run;
-    uv_close((uv_handle_t *)&run->deadline, run_freed);
+    close_timer(run, &run->timer);
+    close_timer(run, &run->progress);
+    close_timer(run, &run->deadline);
 }
 
 static void warn(struct session *session)

@@ -33,6 +33,7 @@ struct run {
     struct memory_folder *memory; /* NULL: the run remembers no longer than it lasts */
     char data_token[CONTROL_TOKEN_SIZE], name[CONTROL_TOKEN_SIZE];
     uv_timer_t timer, progress, deadline;
+    unsigned n_timers; /* that are being closed */
     bool ready;        /* every stage was, once */
     uint64_t began_ms; /* when they were, or when the first frame was there; 0: not yet */
     double seconds;    /* from then to the end */
