@@ -3,28 +3,6 @@
 
 enum { SHARE = 4 }; /* of the window: so many frames are worth a snapshot while there is work */
 
-/* How far all is done that may read of the operator: sinks, other stages, and the stateful
- * operators behind it. */
-static uint64_t done_behind(const struct core *core, unsigned operator_id)
-{
-    uint64_t least = CORE_ALL;
-
-    for (unsigned i = operator_id + 1; i < core->config.n_operators; i++) {
-        const struct operator_state *state = &core->operators[i];
-
-        if (state->config.sink && state->next < state->end && state->next < least) {
-            least = state->next;
-        }
-        if (state->config.stateful && state->kept < state->end && state->kept < least) {
-            least = state->kept;
-        }
-    }
-    for (unsigned i = 0; i < core->config.n_groups; i++) {
-        least = core->group_mark[i] < least ? core->group_mark[i] : least;
-    }
-    return least;
-}
-
 /* Whether there is something to save, and enough of it, or time. */
 static bool due(const struct core *core, unsigned operator_id, bool idle)
 {
@@ -50,7 +28,7 @@ void checkpoint_run(struct core *core, bool idle)
         if (!state->config.stateful || state->saving || state->keeping) {
             continue;
         }
-        if (state->snapshot != CORE_ALL && done_behind(core, i) >= state->snapshot) {
+        if (state->snapshot != CORE_ALL && mark_least(core, i + 1) >= state->snapshot) {
             state->keeping = true;
             emit(core, CORE_KEEP, i);
         } else if (state->snapshot == CORE_ALL && due(core, i, idle)) {

@@ -45,11 +45,11 @@ void mark_raise(struct core *core, uint64_t done)
     }
 }
 
-void mark_update(struct core *core)
+uint64_t mark_least(const struct core *core, unsigned first)
 {
     uint64_t least = CORE_ALL;
 
-    for (unsigned i = 0; i < core->config.n_operators; i++) {
+    for (unsigned i = first; i < core->config.n_operators; i++) {
         const struct operator_state *state = &core->operators[i];
 
         if (state->config.sink && state->next < state->end && state->next < least) {
@@ -62,7 +62,12 @@ void mark_update(struct core *core)
     for (unsigned i = 0; i < core->config.n_groups; i++) {
         least = core->group_mark[i] < least ? core->group_mark[i] : least;
     }
-    mark_raise(core, least);
+    return least;
+}
+
+void mark_update(struct core *core)
+{
+    mark_raise(core, mark_least(core, 0));
 }
 
 void mark_tell(struct core *core)

@@ -137,7 +137,10 @@ void checkpoint_run(struct core *core, bool idle);
 void checkpoint_came(struct core *core, const struct core_event *event);
 
 void mark_raise(struct core *core, uint64_t done); /* the stage's, at the least to `done` */
-void mark_update(struct core *core);               /* from what its outputs say */
+/* How far all is done at the sinks and stateful operators from `first` on, and at other stages.
+ */
+uint64_t mark_least(const struct core *core, unsigned first);
+void mark_update(struct core *core); /* from what its outputs say */
 void mark_tell(struct core *core);
 void mark_update_ends(struct core *core);
 
