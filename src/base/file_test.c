@@ -127,7 +127,7 @@ static void only_files_with_content_are_mapped(void **state)
     assert_int_equal(file_map("empty", &bytes, &size, &err), -ENODATA);
     assert_string_equal(err.text, "'empty' is empty");
     assert_int_equal(file_map(".", &bytes, &size, &err), -EINVAL);
-    assert_string_equal(err.text, "'.' is not a file");
+    assert_string_equal(err.text, "'.' is a folder, not a file");
     assert_int_equal(mkfifo("pipe", 0600), 0);
     assert_int_equal(file_map("pipe", &bytes, &size, &err), -EINVAL);
 }
