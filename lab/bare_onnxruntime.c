@@ -82,7 +82,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bare-onnxruntime MODEL SECONDS\n");
         return 64;
     }
-    setenv("ORT_DISABLE_TELEMETRY", "1", 1);
+    setenv("ORT_DISABLE_TELEMETRY", "1", 1); /* NOLINT(concurrency-mt-unsafe) */
     api = OrtGetApiBase()->GetApi(21);
     OrtSession *session = open_session(argv[1]);
     check(api->GetAllocatorWithDefaultOptions(&allocator));

@@ -152,7 +152,11 @@ static char *put_name(char *to, const char *name, char end)
     for (; *name != '\0'; name++) {
         bool control = (unsigned char)*name < ' ' || *name == 0x7f;
 
-        *to++ = control ? ' ' : *name;
+        *to = *name;
+        if (control) {
+            *to = ' ';
+        }
+        to++;
     }
     *to++ = end;
     return to;

@@ -52,6 +52,7 @@ static int read_host(const char *address, char **ret_host, struct error *err)
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's own form */
 static size_t ignore(char *bytes, size_t size, size_t n, void *owner)
 {
     (void)bytes;

@@ -45,6 +45,21 @@ static bool timed(const struct planner_problem *problem, const struct problem_ex
            (!whole || (exact->from == first && exact->to == end));
 }
 
+static void reconcile_parts(const struct planner_problem *problem, size_t from, size_t to,
+                            double *run)
+{
+    double whole = run[problem_index(problem, from, to)];
+
+    for (size_t at = from + 1; at < to; at++) {
+        double *left = &run[problem_index(problem, from, at)];
+        double *right = &run[problem_index(problem, at, to)];
+        double scale = *left + *right > 0 ? whole / (*left + *right) : 1;
+
+        *left *= scale > 1 ? scale : 1;
+        *right *= scale > 1 ? scale : 1;
+    }
+}
+
 /* Cutting saves no work. Where two neighbouring runs were measured to take less than what they
  * make together, caches or luck were kinder to the short ones than they will be when devices
  * work side by side; they are then scaled to add up. Long runs first: theirs are the better
@@ -55,20 +70,8 @@ static void reconcile_runs(const struct planner_problem *problem, double *run)
 
     for (size_t length = n; length > 1; length--) {
         for (size_t from = 0; from + length <= n; from++) {
-            size_t to = from + length;
-
-            if (!same_run(problem, from, to - 1)) {
-                continue;
-            }
-            double whole = run[problem_index(problem, from, to)];
-
-            for (size_t at = from + 1; at < to; at++) {
-                double *left = &run[problem_index(problem, from, at)];
-                double *right = &run[problem_index(problem, at, to)];
-                double scale = *left + *right > 0 ? whole / (*left + *right) : 1;
-
-                *left *= scale > 1 ? scale : 1;
-                *right *= scale > 1 ? scale : 1;
+            if (same_run(problem, from, from + length - 1)) {
+                reconcile_parts(problem, from, from + length, run);
             }
         }
     }
