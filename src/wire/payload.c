@@ -191,7 +191,8 @@ int payload_decode(uint64_t sequence, void *bytes, size_t size, struct frame **r
     size_t origin_size = le32toh(head.origin_size);
     size_t table_size = sizeof(head) + n * sizeof(struct entry);
     if (n > FRAME_TENSORS_MAX || origin_size > FRAME_ORIGIN_MAX ||
-        size < table_size + origin_size) {
+        size < table_size + origin_size ||
+        memchr((uint8_t *)bytes + table_size, '\0', origin_size) != NULL) {
         block_release(block);
         return error_set(err, -EPROTO, "a frame with %u tensors in %zu bytes", n, size);
     }
