@@ -1,7 +1,6 @@
 #include "base/param.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +26,13 @@ static const struct {
     [BRUME_FILE] = {"file", "a file"},
     [BRUME_FILES] = {"files", "a file, a folder or a glob"},
     [BRUME_PATH] = {"path", "a path"},
+    [BRUME_FOLDER] = {"folder", "a folder"},
 };
+
+bool param_is_written(const struct brume_param *row)
+{
+    return row->kind == BRUME_PATH || row->kind == BRUME_FOLDER;
+}
 
 const char *param_kind_name(enum brume_param_kind kind)
 {
@@ -119,6 +124,7 @@ static int understand(const struct brume_param *row, const char *value, double *
     case BRUME_FILE:
     case BRUME_FILES:
     case BRUME_PATH:
+    case BRUME_FOLDER:
         return 0;
     }
     return -EINVAL;

@@ -5,6 +5,7 @@
 #define BASE_PARAM_H
 
 #include <brume/operator.h>
+#include <stdbool.h>
 
 struct error;
 
@@ -13,6 +14,9 @@ int param_check(const struct brume_param *row, const char *value, struct error *
 
 /* The row called `name`, or NULL. */
 const struct brume_param *param_find(const struct brume_operator *type, const char *name);
+
+/* Whether it says where the operator writes. */
+bool param_is_written(const struct brume_param *row);
 
 /* "integer", "rate": how a person calls the kind. */
 const char *param_kind_name(enum brume_param_kind kind);

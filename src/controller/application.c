@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "controller/needs.h"
 #include "engine/engine.h"
 #include "graph/deployment.h"
 #include "graph/manifest.h"
@@ -187,7 +188,8 @@ static void copy_operator(const struct graph *graph, size_t index,
     }
 }
 
-struct deployment *application_uncut(const struct application *application, const char *device)
+struct deployment *application_uncut(const struct application *application, const char *stage,
+                                     const char *device)
 {
     const struct graph *graph = application->graph;
     struct deployment *deployment = memory_new(1, sizeof(*deployment));
@@ -201,9 +203,10 @@ struct deployment *application_uncut(const struct application *application, cons
     }
     deployment->n_stages = 1;
     deployment->stages = memory_new(1, sizeof(*deployment->stages));
-    deployment->stages[0] = (struct deployment_stage){.name = memory_text("all"),
+    deployment->stages[0] = (struct deployment_stage){.name = memory_text(stage),
                                                       .group = memory_text("all"),
                                                       .device = memory_text(device),
                                                       .workers = 1};
+    needs_choose_images(deployment);
     return deployment;
 }

@@ -20,6 +20,7 @@ int application_load(const char *path, struct application **ret_application, str
 void application_destroy(struct application *application); /* accepts NULL */
 
 /* The whole application as one stage on a device, models uncut: what is measured. */
-struct deployment *application_uncut(const struct application *application, const char *device);
+struct deployment *application_uncut(const struct application *application, const char *stage,
+                                     const char *device);
 
 #endif

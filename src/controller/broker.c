@@ -149,7 +149,7 @@ static int launch(struct broker *broker, struct error *err)
                     NULL};
     const struct launch what = {.program = broker->program,
                                 .argv = argv,
-                                .token = "",
+                                .credentials = "",
                                 .quiet = true,
                                 .namespace = -1,
                                 .cpu = -1};

@@ -57,13 +57,9 @@ static bool next_device(struct session *session)
     measuring->running = true;
     measuring->finished = false;
     measuring->n_told = 0;
-    const struct fabric_start start = {
-        .stage = STAGE,
-        .device = session->devices[measuring->device].name,
-        .controller = control_address(session->control),
-        .token = control_expect(session->control, STAGE),
-    };
-    if (session->fabric->ops->start(session->fabric, &start, started, session, &err) < 0) {
+    cleanup(deployment_destroyp) struct deployment *all = application_uncut(
+        session->application, STAGE, session->devices[measuring->device].name);
+    if (session_start_stage(session, all, 0, started, &err) < 0) {
         fail(session, &err);
     } else {
         uv_timer_start(&measuring->patience, patience_over, session->patience_ms, 0);
@@ -192,7 +188,7 @@ void measuring_hello(struct session *session, const char *stage)
     struct measuring *measuring = session->measuring;
     const struct graph *graph = session->application->graph;
     const char *device = session->devices[measuring->device].name;
-    struct deployment *deployment = application_uncut(session->application, device);
+    struct deployment *deployment = application_uncut(session->application, STAGE, device);
     json_t *wants = json_array();
 
     uv_timer_stop(&measuring->patience);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "controller/needs.h"
 #include "controller/run_state.h"
 
 enum {
@@ -75,6 +76,7 @@ int run_start(struct session *session, struct error *err)
 
     session->run = run;
     run->deployment = plan_deploy(session->plan);
+    needs_choose_images(run->deployment);
     run->actors = memory_new(run->deployment->n_stages, sizeof(*run->actors));
     run->speakers = memory_new(run->deployment->n_operators, sizeof(*run->speakers));
     run->tally = tally_create(run->deployment);
@@ -95,7 +97,7 @@ int run_start(struct session *session, struct error *err)
     const struct broker_setup broker = {
         .loop = session->loop,
         .host = session->fabric->ops->controller_address(session->fabric),
-        .folder = run_folder(session),
+        .folder = session_folder(session),
     };
     int r = broker_start(&broker, run->deployment, &run->broker, err);
     if (r < 0) {
@@ -104,14 +106,6 @@ int run_start(struct session *session, struct error *err)
     say_broker(session);
     run_reconcile(session);
     return 0;
-}
-
-const char *run_folder(const struct session *session)
-{
-    const struct memory_folder *memory = session->run->memory;
-
-    return memory != NULL ? memory_folder_path(memory)
-                          : session->fabric->ops->folder(session->fabric);
 }
 
 void run_drain(struct session *session)

@@ -33,15 +33,9 @@ static void started(void *owner, const struct error *err)
 static int start_stage(struct session *session, size_t index, struct error *err)
 {
     const struct deployment_stage *stage = &session->run->deployment->stages[index];
-    const struct fabric_start start = {
-        .stage = stage->name,
-        .device = stage->device,
-        .controller = control_address(session->control),
-        .token = control_expect(session->control, stage->name),
-    };
 
     log_event(LOG_INFO, "controller.start", "stage=%s device=%s", stage->name, stage->device);
-    return session->fabric->ops->start(session->fabric, &start, started, session, err);
+    return session_start_stage(session, session->run->deployment, index, started, err);
 }
 
 static void configure(struct session *session, size_t index)
@@ -50,10 +44,10 @@ static void configure(struct session *session, size_t index)
 
     control_send(session->control, run->deployment->stages[index].name,
                  json_pack("{sssoss?sssssosbsI}", "type", "configure", "deployment",
-                           deployment_to_json(run->deployment), "state", run_folder(session),
-                           "data_token", run->data_token, "run", run->name, "peers",
-                           addresses(run), "drain", (int)run->draining, "frames",
-                           (json_int_t)session->request->frames));
+                           deployment_to_json(run->deployment), "state",
+                           session_folder(session), "data_token", run->data_token, "run",
+                           run->name, "peers", addresses(run), "drain", (int)run->draining,
+                           "frames", (json_int_t)session->request->frames));
 }
 
 static void give_up(struct session *session, size_t index)

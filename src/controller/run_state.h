@@ -40,8 +40,6 @@ struct run {
     bool draining, stopping;
 };
 
-/* What outlives a stage is kept here: in the user's folder, or in the run's. */
-const char *run_folder(const struct session *session);
 /* What a stage told of itself: how far it has got, and that it ends, and why. */
 void run_heard_report(struct session *session, size_t index, const json_t *report);
 void run_heard_failure(struct session *session, size_t index, const json_t *message);

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/quantity.h"
+#include "controller/needs.h"
+#include "controller/run_state.h"
 #include "fabric/testbed.h"
 
 #define PATIENCE_MOST 86400.0 /* seconds */
@@ -115,6 +117,7 @@ static int open_fabric(struct session *session, struct error *err)
     struct request *request = session->request;
     const struct fabric_config config = {
         .loop = session->loop,
+        .application = session->application->graph->name,
         .testbed = request->testbed,
         .events = {stage_gone, session},
     };
@@ -211,6 +214,36 @@ const struct fabric_device *session_device(const struct session *session, const 
         }
     }
     return NULL;
+}
+
+const char *session_folder(const struct session *session)
+{
+    const struct memory_folder *memory = session->run != NULL ? session->run->memory : NULL;
+
+    return memory != NULL ? memory_folder_path(memory)
+                          : session->fabric->ops->folder(session->fabric);
+}
+
+int session_start_stage(struct session *session, const struct deployment *deployment,
+                        size_t index, fabric_done_fn done, struct error *err)
+{
+    const struct deployment_stage *stage = &deployment->stages[index];
+    size_t n_mounts = 0;
+    struct fabric_mount *mounts =
+        needs_mounts(deployment, stage->group, session_folder(session), &n_mounts);
+    const struct fabric_start start = {
+        .stage = stage->name,
+        .device = stage->device,
+        .controller = control_address(session->control),
+        .credentials = control_expect(session->control, stage->name),
+        .image = stage->image,
+        .n_mounts = n_mounts,
+        .mounts = mounts,
+    };
+
+    int r = session->fabric->ops->start(session->fabric, &start, done, session, err);
+    needs_free_mounts(mounts, n_mounts);
+    return r;
 }
 
 static void say_plan(struct session *session)

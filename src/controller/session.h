@@ -63,6 +63,12 @@ void session_measured(struct session *session);
 /* Where the devices of one type run something now; NULL: none. */
 const struct fabric_device *session_device(const struct session *session, const char *name);
 
+/* Asks the fabric for a stage of the deployment, with all it needs. */
+int session_start_stage(struct session *session, const struct deployment *deployment,
+                        size_t index, fabric_done_fn done, struct error *err);
+/* What outlives a stage is kept here: in the user's folder, or in the run's. */
+const char *session_folder(const struct session *session);
+
 /* Measures what the planner wants to know, plans again, until it wants no more. */
 void measuring_start(struct session *session);
 void measuring_stop(struct session *session);

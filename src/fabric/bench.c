@@ -142,8 +142,10 @@ void bench_close(struct bench *bench)
 
 int bench_start(struct bench *bench, const char *stage, const char *device, const char *token)
 {
-    const struct fabric_start what = {
-        .stage = stage, .device = device, .controller = bench->controller, .token = token};
+    const struct fabric_start what = {.stage = stage,
+                                      .device = device,
+                                      .controller = bench->controller,
+                                      .credentials = token};
     struct error err;
 
     return bench->fabric->ops->start(bench->fabric, &what, on_done, bench, &err);

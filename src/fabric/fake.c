@@ -96,7 +96,7 @@ static int fake_start(struct fabric *fabric, const struct fabric_start *what,
         fake->stages[fake->n_stages++] =
             (struct fake_stage){.name = memory_text(what->stage), .device = device};
         memory_free(&fake->token);
-        fake->token = memory_text(what->token);
+        fake->token = memory_text(what->credentials);
         fake->n_starts++;
     }
     later_call(fake->later, done, owner, NULL);

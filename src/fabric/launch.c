@@ -13,6 +13,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/memory.h"
+#include "fabric/fabric.h"
 #include "fabric/process.h"
 
 enum step {
@@ -95,22 +97,22 @@ static _Noreturn void become(const struct launch *launch, int input, int report,
     give_up(report, STEP_PROGRAM);
 }
 
-static int send_token(const char *token, int *ret_input, struct error *err)
+static int send_credentials(const char *credentials, int *ret_input, struct error *err)
 {
-    char line[LAUNCH_TOKEN_MOST + 2];
-    int n = snprintf(line, sizeof(line), "%s\n", token);
+    cleanup(memory_free) char *line = memory_format("%s\n", credentials);
+    size_t n = strlen(line);
     int ends[2];
 
-    if (n < 0 || (size_t)n >= sizeof(line)) {
-        return error_set(err, -EINVAL, "a token of over %d bytes", LAUNCH_TOKEN_MOST);
+    if (n > FABRIC_CREDENTIALS_MAX) {
+        return error_set(err, -EINVAL, "credentials of over %d bytes", FABRIC_CREDENTIALS_MAX);
     }
     if (pipe2(ends, O_CLOEXEC) < 0) {
         return error_set(err, -errno, "cannot make a pipe: %s", strerrordesc_np(errno));
     }
-    ssize_t written = write(ends[1], line, (size_t)n);
+    ssize_t written = write(ends[1], line, n);
     close(ends[1]);
     *ret_input = ends[0];
-    return written == n ? 0 : error_set(err, -EIO, "cannot hand over the token");
+    return written == (ssize_t)n ? 0 : error_set(err, -EIO, "cannot hand over the credentials");
 }
 
 static int hear(int report, const struct launch *launch, struct error *err)
@@ -135,7 +137,7 @@ int launch_start(const struct launch *launch, pid_t *ret_pid, int *ret_pidfd, st
     int ends[2];
     char how[64];
 
-    if (send_token(launch->token, &input, err) < 0) {
+    if (send_credentials(launch->credentials, &input, err) < 0) {
         return err->code;
     }
     if (pipe2(ends, O_CLOEXEC) < 0) {

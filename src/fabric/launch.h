@@ -2,8 +2,8 @@
  * session of its own (so that Ctrl-C reaches the controller alone), dying with the controller
  * (with the thread that started it, to be exact: the one that runs the loop).
  *
- * The token goes over standard input, one line; standard output goes to standard error, which
- * is the controller's.
+ * The credentials go over standard input, one line; standard output goes to standard error,
+ * which is the controller's.
  */
 #ifndef FABRIC_LAUNCH_H
 #define FABRIC_LAUNCH_H
@@ -14,15 +14,13 @@
 
 struct error;
 
-#define LAUNCH_TOKEN_MOST 1024
-
 struct launch {
     const char *program;
     char *const *argv;
-    const char *token;
-    bool quiet;    /* what it says is nobody's business */
-    int namespace; /* descriptor of a network namespace; -1: this one */
-    int cpu;       /* the only one it may run on, as the kernel numbers them; -1: any */
+    const char *credentials; /* at most FABRIC_CREDENTIALS_MAX */
+    bool quiet;              /* what it says is nobody's business */
+    int namespace;           /* descriptor of a network namespace; -1: this one */
+    int cpu; /* the only one it may run on, as the kernel numbers them; -1: any */
     unsigned n_doors;
     char *const *doors; /* files of control groups: see cgroup_doors() */
 };

@@ -123,7 +123,7 @@ static int run_stage(struct local *local, struct local_stage *stage,
     char *doors[CGROUP_N] = {NULL};
     struct launch launch = {.program = local->program,
                             .argv = argv,
-                            .token = what->token,
+                            .credentials = what->credentials,
                             .namespace = -1,
                             .cpu = -1};
 

@@ -34,6 +34,7 @@ void deployment_destroy(struct deployment *deployment)
         free(deployment->stages[i].name);
         free(deployment->stages[i].group);
         free(deployment->stages[i].device);
+        free(deployment->stages[i].image);
     }
     for (size_t i = 0; i < deployment->n_channels; i++) {
         free(deployment->channels[i].from_operator);

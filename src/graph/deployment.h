@@ -56,6 +56,7 @@ struct deployment_stage {
     char *name; /* unique: "detect-1" */
     char *group;
     char *device;
+    char *image;      /* graph/image.h: "picture-tflite" */
     unsigned workers; /* operators that may run at the same time, >= 1 */
 };
 

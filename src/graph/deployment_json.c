@@ -39,9 +39,10 @@ json_t *deployment_to_json(const struct deployment *deployment)
     }
     for (size_t i = 0; i < deployment->n_stages; i++) {
         const struct deployment_stage *stage = &deployment->stages[i];
-        json_array_append_new(stages, json_pack("{s:s, s:s, s:s, s:I}", "name", stage->name,
-                                                "group", stage->group, "device", stage->device,
-                                                "workers", (json_int_t)stage->workers));
+        json_array_append_new(stages,
+                              json_pack("{s:s, s:s, s:s, s:s*, s:I}", "name", stage->name,
+                                        "group", stage->group, "device", stage->device, "image",
+                                        stage->image, "workers", (json_int_t)stage->workers));
     }
     for (size_t i = 0; i < deployment->n_channels; i++) {
         const struct deployment_channel *channel = &deployment->channels[i];
@@ -173,6 +174,8 @@ static int read_stages(const json_t *json, struct deployment *deployment, struct
                                 err)) < 0) {
             return code;
         }
+        const char *image = json_string_value(json_object_get(item, "image"));
+        stage->image = image != NULL ? memory_text(image) : NULL;
     }
     return 0;
 }

@@ -114,7 +114,7 @@ static int resolve(const struct manifest_reader *reader, const struct brume_para
     if (*value == '\0') {
         return yaml_fail(node, err, -EINVAL, "'%s' is empty", row->name);
     }
-    if (row->kind == BRUME_PATH) {
+    if (param_is_written(row)) {
         found = file_absolute(value);
     } else if (row->kind == BRUME_FILE) {
         found = file_search(reader->folder, value);

@@ -12,7 +12,7 @@
 #include "operator/image_encode.h"
 
 static const struct brume_param params[] = {
-    {"path", BRUME_PATH, NULL, "a folder; it is made", NULL, 0, 0},
+    {"path", BRUME_FOLDER, NULL, "a folder; it is made", NULL, 0, 0},
     ENCODE_PARAMS,
     {0},
 };

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/param.h"
 #include "graph/graph.h"
 #include "model/model.h"
 #include "planner/profile_table.h"
@@ -33,7 +34,7 @@ char *profile_subject(const struct graph *graph, size_t operator, const struct m
                    strcmp(param->name, one->params[j].name) != 0) {
                 param++;
             }
-            if (param == NULL || param->name == NULL || param->kind != BRUME_PATH) {
+            if (param == NULL || param->name == NULL || !param_is_written(param)) {
                 XXH64_update(state, one->params[j].name, strlen(one->params[j].name) + 1);
                 XXH64_update(state, one->params[j].value, strlen(one->params[j].value) + 1);
             }

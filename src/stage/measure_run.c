@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/param.h"
 #include "stage/measure_state.h"
 
 static const struct brume_param *table_entry(const struct brume_operator *type,
@@ -32,7 +33,7 @@ int measure_open_part(const struct measure *measure, unsigned operator_id, unsig
 
     for (size_t i = 0; r == 0 && i < wanted->n_params; i++) {
         const struct brume_param *entry = table_entry(setup.type, wanted->params[i].name);
-        bool written = entry != NULL && entry->kind == BRUME_PATH;
+        bool written = entry != NULL && param_is_written(entry);
 
         params[setup.n_params++] = (struct operator_param){
             wanted->params[i].name, written ? path : wanted->params[i].value};

@@ -1,0 +1,20 @@
+/* What the stages of a deployment need of the place where they run: libraries, which name their
+ * image, and files and folders of the machine, by their operators' parameters. */
+#ifndef CONTROLLER_NEEDS_H
+#define CONTROLLER_NEEDS_H
+
+#include <stddef.h>
+
+struct deployment;
+struct fabric_mount;
+
+/* Names the image of every stage. */
+void needs_choose_images(struct deployment *deployment);
+
+/* The files that the operators of `group` read, the folders they write to, and `folder`, the
+ * run's own (NULL: it has none). malloc'ed, paths with it: needs_free_mounts(). */
+struct fabric_mount *needs_mounts(const struct deployment *deployment, const char *group,
+                                  const char *folder, size_t *ret_n);
+void needs_free_mounts(struct fabric_mount *mounts, size_t n);
+
+#endif
