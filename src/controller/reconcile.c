@@ -45,7 +45,31 @@ void reconcile_saw(struct reconcile *reconcile, size_t stage, enum reconcile_sig
             state->tries == 0 ? now : now + ((uint64_t)RECONCILE_WAIT_MS << state->tries) / 2;
         state->phase = RECONCILE_ABSENT;
         break;
+    case RECONCILE_SAW_ENDED:
+        state->progressed = false;
+        state->tries = 0;
+        state->not_before = now;
+        state->phase = RECONCILE_ABSENT;
+        break;
     }
+}
+
+void reconcile_outdate(struct reconcile *reconcile, size_t stage)
+{
+    reconcile->stages[stage].outdated = true;
+}
+
+void reconcile_forgive(struct reconcile *reconcile, size_t stage, uint64_t now)
+{
+    reconcile->stages[stage].tries = 0;
+    reconcile->stages[stage].not_before = now;
+}
+
+/* One at a time. */
+static bool may_renew(const struct reconcile *reconcile, size_t i)
+{
+    return reconcile->stages[i].outdated &&
+           reconcile_count(reconcile, RECONCILE_READY) == reconcile->n_stages;
 }
 
 static enum reconcile_kind next_for(struct reconcile *reconcile, size_t i, uint64_t now,
@@ -74,15 +98,22 @@ static enum reconcile_kind next_for(struct reconcile *reconcile, size_t i, uint6
         return RECONCILE_STOP;
     case RECONCILE_GREETED:
         state->phase = RECONCILE_CONFIGURED;
+        state->outdated = false;
         state->heard = reconcile->generation;
         return RECONCILE_CONFIGURE;
     case RECONCILE_CONFIGURED:
     case RECONCILE_READY:
-        if (state->heard == reconcile->generation) {
-            return RECONCILE_NOTHING;
+        if (state->heard != reconcile->generation) {
+            state->heard = reconcile->generation;
+            return RECONCILE_TELL_PEERS;
         }
-        state->heard = reconcile->generation;
-        return RECONCILE_TELL_PEERS;
+        if (may_renew(reconcile, i)) {
+            state->phase = RECONCILE_ENDING;
+            return RECONCILE_RENEW;
+        }
+        return RECONCILE_NOTHING;
+    case RECONCILE_ENDING:
+        return RECONCILE_NOTHING;
     }
     return RECONCILE_NOTHING;
 }

@@ -5,6 +5,9 @@
  * back to ABSENT whenever it is gone. One that got somewhere in its life is started again at
  * once, however often; one that did not, ready or not, later and later, and in the end the run
  * gives up. Whenever a stage is ready at a new address, all others are told.
+ *
+ * A stage whose operators were changed is outdated: it is ended, and started again with the new
+ * ones, when all others are ready, so that of several one at a time is missing.
  */
 #ifndef CONTROLLER_RECONCILE_H
 #define CONTROLLER_RECONCILE_H
@@ -25,6 +28,7 @@ enum reconcile_phase {
     RECONCILE_GREETED,
     RECONCILE_CONFIGURED,
     RECONCILE_READY,
+    RECONCILE_ENDING, /* its end was asked for, and is not there yet */
 };
 
 enum reconcile_sight {
@@ -32,6 +36,7 @@ enum reconcile_sight {
     RECONCILE_SAW_READY,
     RECONCILE_SAW_PROGRESS, /* its mark is higher than it ever was */
     RECONCILE_SAW_GONE,
+    RECONCILE_SAW_ENDED, /* as RECONCILE_RENEW asked */
 };
 
 enum reconcile_kind {
@@ -40,11 +45,13 @@ enum reconcile_kind {
     RECONCILE_STOP,      /* it does not answer: end it, and say that it is gone */
     RECONCILE_CONFIGURE, /* with the addresses known now */
     RECONCILE_TELL_PEERS,
+    RECONCILE_RENEW, /* end it, and say when it has ended */
     RECONCILE_GIVE_UP,
 };
 
 struct reconcile_stage {
     enum reconcile_phase phase;
+    bool outdated;       /* it runs with what it should not run with any more */
     bool progressed;     /* in this life */
     unsigned tries;      /* deaths in a row without progress */
     uint64_t since;      /* when it was started */
@@ -70,6 +77,10 @@ void reconcile_init(struct reconcile *reconcile, size_t n_stages, uint64_t patie
 void reconcile_finish(struct reconcile *reconcile);
 void reconcile_saw(struct reconcile *reconcile, size_t stage, enum reconcile_sight sight,
                    uint64_t now);
+/* The stage's operators are others from now on. */
+void reconcile_outdate(struct reconcile *reconcile, size_t stage);
+/* Forgets that it got nowhere: it is not what it was. */
+void reconcile_forgive(struct reconcile *reconcile, size_t stage, uint64_t now);
 /* The next thing to do; it counts as done. Call until it says NOTHING. */
 struct reconcile_action reconcile_next(struct reconcile *reconcile, uint64_t now);
 size_t reconcile_count(const struct reconcile *reconcile, enum reconcile_phase phase);

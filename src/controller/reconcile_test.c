@@ -160,6 +160,57 @@ static void one_that_does_not_answer_is_ended_and_tried_again(void **state)
     expect(RECONCILE_START, 0, 1 + RECONCILE_PATIENCE_MS + RECONCILE_WAIT_MS);
 }
 
+static void outdated_stages_are_renewed_one_at_a_time(void **state)
+{
+    stages_start_are_configured_and_learn_of_each_other(state);
+    reconcile_outdate(&reconcile, 0);
+    reconcile_outdate(&reconcile, 1);
+    expect(RECONCILE_RENEW, 0, 10);
+    expect(RECONCILE_NOTHING, 0, 10);
+    reconcile_saw(&reconcile, 0, RECONCILE_SAW_ENDED, 11);
+    expect(RECONCILE_START, 0, 11);
+    make_ready(0, 12);
+    expect(RECONCILE_TELL_PEERS, 0, 12);
+    expect(RECONCILE_TELL_PEERS, 1, 12);
+    expect(RECONCILE_RENEW, 1, 12);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_ENDED, 13);
+    expect(RECONCILE_START, 1, 13);
+    make_ready(1, 14);
+    expect(RECONCILE_TELL_PEERS, 0, 14);
+    expect(RECONCILE_TELL_PEERS, 1, 14);
+    expect(RECONCILE_NOTHING, 0, 14);
+}
+
+static void one_that_dies_before_its_renewal_needs_none(void **state)
+{
+    stages_start_are_configured_and_learn_of_each_other(state);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_PROGRESS, 10);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_GONE, 10);
+    reconcile_outdate(&reconcile, 1);
+    expect(RECONCILE_START, 1, 10);
+    make_ready(1, 11);
+    expect(RECONCILE_TELL_PEERS, 0, 11);
+    expect(RECONCILE_TELL_PEERS, 1, 11);
+    expect(RECONCILE_NOTHING, 0, 11);
+}
+
+static void a_stage_that_has_its_configuration_is_renewed_once_it_is_ready(void **state)
+{
+    (void)state;
+    expect(RECONCILE_START, 0, 1);
+    expect(RECONCILE_START, 1, 1);
+    make_ready(0, 2);
+    expect(RECONCILE_TELL_PEERS, 0, 2);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_HELLO, 3);
+    expect(RECONCILE_CONFIGURE, 1, 3);
+    reconcile_outdate(&reconcile, 1);
+    expect(RECONCILE_NOTHING, 0, 3);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_READY, 4);
+    expect(RECONCILE_TELL_PEERS, 0, 4);
+    expect(RECONCILE_TELL_PEERS, 1, 4);
+    expect(RECONCILE_RENEW, 1, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +227,11 @@ int main(void)
             one_that_never_gets_ready_is_tried_later_and_later_then_given_up, start, stop),
         cmocka_unit_test_setup_teardown(one_that_does_not_answer_is_ended_and_tried_again,
                                         start, stop),
+        cmocka_unit_test_setup_teardown(outdated_stages_are_renewed_one_at_a_time, start, stop),
+        cmocka_unit_test_setup_teardown(one_that_dies_before_its_renewal_needs_none, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(
+            a_stage_that_has_its_configuration_is_renewed_once_it_is_ready, start, stop),
     };
     return cmocka_run_group_tests_name("reconcile", tests, NULL, NULL);
 }

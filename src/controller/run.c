@@ -79,6 +79,9 @@ int run_start(struct session *session, struct error *err)
     needs_choose_images(run->deployment);
     run->actors = memory_new(run->deployment->n_stages, sizeof(*run->actors));
     run->speakers = memory_new(run->deployment->n_operators, sizeof(*run->speakers));
+    for (size_t i = 0; i < run->deployment->n_stages; i++) {
+        run->actors[i].session = session;
+    }
     run->tally = tally_create(run->deployment);
     reconcile_init(&run->reconcile, run->deployment->n_stages, session->patience_ms);
     control_token(run->data_token);
@@ -149,6 +152,7 @@ void run_stop(struct session *session)
     for (size_t i = 0; i < run->deployment->n_stages; i++) {
         free(run->actors[i].address);
     }
+    run_free_update(run);
     tally_destroy(run->tally);
     broker_stop(run->broker);
     memory_folder_close(run->memory);

@@ -55,6 +55,9 @@ static void give_up(struct session *session, size_t index)
     const struct error *last = &session->run->actors[index].last;
     struct error err;
 
+    if (run_undo_update(session, index, last->text)) {
+        return;
+    }
     error_set(&err, last->code, "%s; it died %d times in a row with no frame done", last->text,
               RECONCILE_TRIES);
     session_fail(session, &err, EX_UNAVAILABLE);
@@ -80,6 +83,7 @@ void run_heard_report(struct session *session, size_t index, const json_t *repor
     if (mark > actor->mark) {
         actor->mark = mark;
         reconcile_saw(&run->reconcile, index, RECONCILE_SAW_PROGRESS, clock_ms());
+        run_check_update(session);
     }
 }
 
@@ -102,6 +106,9 @@ void run_heard_failure(struct session *session, size_t index, const json_t *mess
     note_end(run, index, run_failure_code(message), text != NULL ? text : "it failed");
     actor->told = true;
     if (run->reconcile.stages[index].phase != RECONCILE_READY) {
+        if (run_undo_update(session, index, actor->last.text)) {
+            return;
+        }
         session_fail(session, &actor->last, EX_UNAVAILABLE);
         return;
     }
@@ -134,6 +141,21 @@ static void stopped(void *owner, const struct error *err)
     (void)err;
 }
 
+static void ended(void *owner, const struct error *err)
+{
+    struct actor *actor = owner;
+    struct session *session = actor->session;
+    struct run *run = session->run;
+    size_t index = (size_t)(actor - run->actors);
+
+    (void)err;
+    actor->finished = false;
+    actor->waits_for_frame = true;
+    tally_ended(run->tally, run->deployment->stages[index].name);
+    reconcile_saw(&run->reconcile, index, RECONCILE_SAW_ENDED, clock_ms());
+    run_reconcile(session);
+}
+
 static int carry_out(struct session *session, const struct reconcile_action *action,
                      struct error *err)
 {
@@ -146,6 +168,9 @@ static int carry_out(struct session *session, const struct reconcile_action *act
     case RECONCILE_STOP:
         note_end(run, action->stage, -ETIMEDOUT, "it was started, and never said hello");
         return session->fabric->ops->stop(session->fabric, name, stopped, session, err);
+    case RECONCILE_RENEW:
+        return session->fabric->ops->stop(session->fabric, name, ended,
+                                          &run->actors[action->stage], err);
     case RECONCILE_CONFIGURE:
         configure(session, action->stage);
         return 0;

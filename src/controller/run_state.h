@@ -1,4 +1,4 @@
-/* What run.c, the life of a run, and run_stages.c, its stages, share. */
+/* What run.c, the life of a run, run_stages.c, its stages, and run_update.c share. */
 #ifndef CONTROLLER_RUN_STATE_H
 #define CONTROLLER_RUN_STATE_H
 
@@ -6,9 +6,11 @@
 #include "controller/broker.h"
 #include "controller/memory_folder.h"
 #include "controller/session.h"
+#include "controller/update.h"
 
 /* What is known of a stage beyond the reconciler's state. */
 struct actor {
+    struct session *session;
     char *address; /* of its data links */
     bool finished, gone;
     bool waits_for_frame; /* it was replaced, and has not worked since */
@@ -29,6 +31,9 @@ struct run {
     struct actor *actors;
     struct speaker *speakers; /* by operator of the deployment */
     struct tally *tally;
+    struct application *now;      /* what it was updated to; NULL: it was not */
+    struct update *update;        /* that may have to be undone, or NULL */
+    struct application *before;   /* what it was then; NULL: as the session's */
     struct broker *broker;        /* NULL: none is asked for */
     struct memory_folder *memory; /* NULL: the run remembers no longer than it lasts */
     char data_token[CONTROL_TOKEN_SIZE], name[CONTROL_TOKEN_SIZE];
@@ -45,6 +50,11 @@ void run_heard_report(struct session *session, size_t index, const json_t *repor
 void run_heard_failure(struct session *session, size_t index, const json_t *message);
 /* A stage is gone, and is started again or given up. */
 void run_lost_stage(struct session *session, size_t index, const char *how);
+/* Looks whether the last update has proved itself. */
+void run_check_update(struct session *session);
+/* A stage does not get anywhere: false when no update is to blame. */
+bool run_undo_update(struct session *session, size_t index, const char *why);
+void run_free_update(struct run *run);
 /* Does what the reconciler says until it has nothing to say. */
 void run_reconcile(struct session *session);
 double run_seconds(const struct run *run); /* since every stage was ready */

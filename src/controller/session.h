@@ -17,6 +17,7 @@
 #include "controller/reconcile.h"
 #include "controller/request.h"
 #include "controller/tally.h"
+#include "controller/update.h"
 #include "fabric/fabric.h"
 #include "graph/deployment.h"
 #include "planner/planner.h"
@@ -78,6 +79,9 @@ void measuring_gone(struct session *session, const char *how, bool starved);
 
 /* The negative errno of a stage's `failed`. */
 int run_failure_code(const json_t *message);
+
+/* Gives a run another manifest; takes it. UPDATE_ANEW: not in place; nothing was done. */
+enum update_kind run_update(struct session *session, struct application *after);
 
 /* Runs the plan. */
 int run_start(struct session *session, struct error *err);

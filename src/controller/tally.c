@@ -157,13 +157,8 @@ void tally_add_links(json_t *to, json_t *from)
     }
 }
 
-void tally_gone(struct tally *tally, const char *stage, const char *how, double seconds)
+static void carry_all(struct tally *tally, struct member *member)
 {
-    struct member *member = find_member(tally, stage);
-
-    if (member == NULL) {
-        return;
-    }
     carry(&member->frames);
     carry(&member->cpu_ns);
     carry(&member->busy_ns);
@@ -183,6 +178,25 @@ void tally_gone(struct tally *tally, const char *stage, const char *how, double 
             tally->sinks[i].now = (struct histogram){0};
         }
     }
+}
+
+void tally_ended(struct tally *tally, const char *stage)
+{
+    struct member *member = find_member(tally, stage);
+
+    if (member != NULL) {
+        carry_all(tally, member);
+    }
+}
+
+void tally_gone(struct tally *tally, const char *stage, const char *how, double seconds)
+{
+    struct member *member = find_member(tally, stage);
+
+    if (member == NULL) {
+        return;
+    }
+    carry_all(tally, member);
     tally->failures = memory_grow(tally->failures, tally->n_failures, sizeof(*tally->failures));
     tally->failures[tally->n_failures++] = (struct failure){
         .seconds = seconds,

@@ -25,7 +25,9 @@ void tally_destroy(struct tally *tally); /* accepts NULL */
 
 /* A report of a stage; malformed parts count as zero. */
 void tally_report(struct tally *tally, const char *stage, const json_t *report);
-/* The stage is gone: what it reported last is kept, and a failure is noted. */
+/* The stage was ended, to be started again: what it reported last is kept. */
+void tally_ended(struct tally *tally, const char *stage);
+/* The stage is gone: the same, and a failure is noted. */
 void tally_gone(struct tally *tally, const char *stage, const char *how, double seconds);
 /* A stage that is back works again. */
 void tally_back(struct tally *tally, const char *stage, double seconds);
