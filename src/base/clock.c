@@ -25,6 +25,11 @@ uint64_t clock_wall_ns(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+uint64_t clock_wall_ms(void)
+{
+    return clock_wall_ns() / 1000000u;
+}
+
 uint64_t clock_thread_ns(void)
 {
     return read_clock(CLOCK_THREAD_CPUTIME_ID);

@@ -231,3 +231,28 @@ int file_remove_folder(const char *path, struct error *err)
                ? 0
                : error_set(err, -code, "cannot remove %s: %s", path, strerrordesc_np(code));
 }
+
+char *file_run_folder(struct error *err)
+{
+    cleanup(memory_free) char *path = NULL;
+    const char *runtime = getenv("XDG_RUNTIME_DIR"); /* NOLINT(concurrency-mt-unsafe) */
+    struct stat is;
+
+    if (geteuid() == 0) {
+        path = memory_text("/run/brume");
+    } else if (runtime != NULL && runtime[0] == '/') {
+        path = memory_format("%s/brume", runtime);
+    } else {
+        path = memory_format("/tmp/brume-%u", (unsigned)geteuid());
+    }
+    if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+        error_set(err, -errno, "cannot make the folder %s: %s", path, strerrordesc_np(errno));
+        return NULL;
+    }
+    if (lstat(path, &is) < 0 || !S_ISDIR(is.st_mode) || is.st_uid != geteuid() ||
+        (is.st_mode & 022) != 0) {
+        error_set(err, -EPERM, "%s is not a folder of this user alone: remove it", path);
+        return NULL;
+    }
+    return STEAL(path);
+}

@@ -52,4 +52,8 @@ void file_closep(int *fd);
  * /dev/null, lest a socket or a file take its number. */
 void file_ensure_standard(void);
 
+/* /run/brume as root, else $XDG_RUNTIME_DIR/brume, else /tmp/brume-UID; made if need be and
+ * refused if it is not ours alone. Malloc'ed; NULL with the error set. */
+char *file_run_folder(struct error *err);
+
 #endif

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,6 +11,9 @@
 
 static const char *const names[] = {"error", "warn", "info", "debug"};
 static _Atomic int level_shown = LOG_WARN;
+static log_heard_fn listener;
+static void *listener_owner;
+static pthread_t listener_thread;
 
 void log_set_level(enum log_level most)
 {
@@ -25,6 +29,13 @@ int log_parse_level(const char *text, enum log_level *ret_level)
         }
     }
     return -EINVAL;
+}
+
+void log_set_listener(log_heard_fn heard, void *owner)
+{
+    listener = heard;
+    listener_owner = owner;
+    listener_thread = pthread_self();
 }
 
 void log_event(enum log_level level, const char *id, const char *format, ...)
@@ -49,6 +60,10 @@ void log_event(enum log_level level, const char *id, const char *format, ...)
     used += n < 0 ? 0 : (size_t)n;
     if (used > sizeof(line) - 2) {
         used = sizeof(line) - 2;
+    }
+    if (listener != NULL && pthread_equal(listener_thread, pthread_self())) {
+        line[used] = '\0';
+        listener(listener_owner, line);
     }
     line[used++] = '\n';
     /* One write, so that lines of several processes do not mix. */

@@ -19,6 +19,10 @@ int log_parse_level(const char *text, enum log_level *ret_level);
 /* `format` gives the keys: "stage=%s peer=%s". Values with spaces: "%s" of log_quote(). */
 void log_event(enum log_level level, const char *id, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Hears each line, too, without its end, of the thread that calls this; NULL: nobody does. */
+typedef void (*log_heard_fn)(void *owner, const char *line);
+void log_set_listener(log_heard_fn heard, void *owner);
+
 /* Quotes `text` as a logfmt value into `buffer` of `size` bytes and returns it. */
 const char *log_quote(const char *text, char *buffer, unsigned size);
 

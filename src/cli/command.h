@@ -42,8 +42,9 @@ const char *command_size_text(double bytes, char ret_text[COMMAND_SIZE_TEXT]);
 /* Rising layer numbers with commas between, "4,9"; malloc'ed. -EINVAL: something else. */
 int command_parse_cuts(const char *text, unsigned **ret_cuts, size_t *ret_n);
 
-extern const struct command command_doctor, command_model, command_operators, command_plan,
-    command_profile, command_run, command_sense;
+extern const struct command command_apply, command_delete, command_describe, command_doctor,
+    command_get, command_logs, command_model, command_operators, command_plan, command_profile,
+    command_run, command_sense, command_top;
 extern const struct command command_model_check, command_model_cut, command_model_import,
     command_model_inspect;
 

@@ -124,11 +124,13 @@ static int describe(struct application *application, struct reading *reading, st
     return r;
 }
 
-int application_load(const char *path, struct application **ret_application, struct error *err)
+int application_load(const char *path, const char *folder, struct application **ret_application,
+                     struct error *err)
 {
     struct application *application = memory_new(1, sizeof(*application));
     struct reading *reading = memory_new(1, sizeof(*reading));
-    const struct manifest_catalog catalog = {find_type, type_name, check_operator, reading};
+    const struct manifest_catalog catalog = {find_type, type_name, check_operator, reading,
+                                             folder};
     int r = manifest_load(path, &catalog, &application->graph, err);
 
     if (r == 0) {

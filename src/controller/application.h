@@ -15,8 +15,10 @@ struct application {
     char **engines;
 };
 
-/* Reads the manifest at `path` and everything it names; refuses what cannot run. */
-int application_load(const char *path, struct application **ret_application, struct error *err);
+/* Reads the manifest at `path` and everything it names; refuses what cannot run. `folder` is
+ * what paths to write to are relative to; NULL: where we are. */
+int application_load(const char *path, const char *folder, struct application **ret_application,
+                     struct error *err);
 void application_destroy(struct application *application); /* accepts NULL */
 
 /* The whole application as one stage on a device, models uncut: what is measured. */

@@ -9,6 +9,7 @@
 enum { LINE_MAX_SIZE = 1 << 20 };
 
 struct front {
+    struct front_listener listener; /* of a server; else `said` is NULL */
     uv_pipe_t input;
     const struct front_events *events; /* NULL: closed */
     void *owner;
@@ -75,12 +76,18 @@ struct front *front_create(uv_loop_t *loop, const struct front_events *events, v
     return front;
 }
 
-void front_say(struct front *front, json_t *message)
+struct front *front_create_for(const struct front_listener *listener)
+{
+    struct front *front = memory_new(1, sizeof(*front));
+
+    front->listener = *listener;
+    return front;
+}
+
+static void write_line(const json_t *message)
 {
     char *text = json_dumps(message, JSON_COMPACT);
 
-    (void)front;
-    json_decref(message);
     if (text != NULL) {
         size_t size = strlen(text), done = 0;
         text[size++] = '\n';
@@ -95,6 +102,16 @@ void front_say(struct front *front, json_t *message)
     free(text);
 }
 
+void front_say(struct front *front, json_t *message)
+{
+    if (front->listener.said != NULL) {
+        front->listener.said(front->listener.owner, message);
+    } else {
+        write_line(message);
+    }
+    json_decref(message);
+}
+
 static void input_closed(uv_handle_t *handle)
 {
     struct front *front = handle->data;
@@ -105,7 +122,10 @@ static void input_closed(uv_handle_t *handle)
 
 void front_close(struct front *front)
 {
-    if (front != NULL) {
+    if (front != NULL && front->listener.said != NULL) {
+        front->listener.closed(front->listener.owner);
+        free(front);
+    } else if (front != NULL) {
         front->events = NULL;
         uv_close((uv_handle_t *)&front->input, input_closed);
     }

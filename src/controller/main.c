@@ -1,79 +1,169 @@
-/* brume-controller: plans, starts and watches an application. `brume run` starts a private one
- * and talks to it over standard input and output (front.h). */
+/* brume-controller: plans, starts and watches applications. `brume run` starts a private one
+ * for one application, and talks to it over standard input and output (front.h); with --serve
+ * it holds many, and is talked to by REST (rest.h). */
 #include <argp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "controller/rest.h"
+#include "controller/server.h"
 #include "controller/session.h"
 
 const char *argp_program_version = "brume-controller " BRUME_VERSION;
 
 static const struct argp_option options[] = {
+    {"serve", 's', "SOCKET", OPTION_ARG_OPTIONAL,
+     "Hold applications until told to end, for `brume apply` and its like; without SOCKET at "
+     "brume/controller.sock in the folder for run-time files",
+     0},
     {"log", 'l', "LEVEL", 0, "error, warn (the default), info or debug", 0},
     {0},
 };
 
+struct arguments {
+    bool serve;
+    const char *socket; /* NULL: the usual one */
+};
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
+    struct arguments *arguments = state->input;
     enum log_level level;
 
-    if (key != 'l') {
+    switch (key) {
+    case 's':
+        arguments->serve = true;
+        arguments->socket = argument;
+        return 0;
+    case 'l':
+        if (log_parse_level(argument, &level) < 0) {
+            argp_error(state, "--log takes error, warn, info or debug, not '%s'", argument);
+        }
+        log_set_level(level);
+        return 0;
+    default:
         return ARGP_ERR_UNKNOWN;
     }
-    if (log_parse_level(argument, &level) < 0) {
-        argp_error(state, "--log takes error, warn, info or debug, not '%s'", argument);
-    }
-    log_set_level(level);
-    return 0;
 }
 
 static const struct argp argp = {
     options,
     parse,
     NULL,
-    "Plans, starts and watches one application. Started by `brume run`, which talks to it over "
-    "standard input and output; not meant to be started by hand.",
+    "Plans, starts and watches applications. `brume run` starts one for itself and talks to it "
+    "over standard input and output; with --serve it holds applications for `brume apply`.",
     NULL,
     NULL,
     NULL};
 
-static void asked_to_end(uv_signal_t *signal, int number)
+static void session_asked_to_end(uv_signal_t *signal, int number)
 {
     (void)number;
     session_close(signal->data, EX_SOFTWARE);
 }
 
-int main(int argc, char **argv)
+static int run_one(uv_loop_t *loop)
 {
-    uv_loop_t loop;
     uv_signal_t terminate;
 
-    file_ensure_standard();
-    argp_err_exit_status = EX_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, NULL);
-    signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); /* Ctrl-C is the command's to understand, */
     signal(SIGHUP, SIG_IGN); /* and so is whether a terminal's end matters */
     uv_handle_type input = uv_guess_handle(STDIN_FILENO);
     if (input == UV_FILE || input == UV_UNKNOWN_HANDLE) { /* a loop cannot wait for these */
-        fprintf(stderr, "brume-controller: standard input is not what `brume run` gives it\n");
+        fprintf(stderr, "brume-controller: standard input is not what `brume run` gives it; "
+                        "a controller that holds applications is started with --serve\n");
         return EX_USAGE;
     }
-    uv_loop_init(&loop);
-    struct session *session = session_create(&loop);
-    uv_signal_init(&loop, &terminate);
+    struct session *session = session_create(loop, NULL);
+    uv_signal_init(loop, &terminate);
     terminate.data = session;
-    uv_signal_start(&terminate, asked_to_end, SIGTERM);
+    uv_signal_start(&terminate, session_asked_to_end, SIGTERM);
     uv_unref((uv_handle_t *)&terminate);
-    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_run(loop, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&terminate, NULL);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    int code = session_destroy(session);
+    uv_run(loop, UV_RUN_DEFAULT);
+    return session_destroy(session);
+}
+
+static const int ending_signals[] = {SIGTERM, SIGINT};
+enum { N_ENDING = sizeof(ending_signals) / sizeof(*ending_signals) };
+
+struct service {
+    struct server *server;
+    struct rest *rest;
+    uv_signal_t signals[N_ENDING];
+};
+
+static void service_asked_to_end(uv_signal_t *signal, int number)
+{
+    struct service *service = signal->data;
+
+    (void)number;
+    rest_close(STEAL(service->rest));
+    server_close(service->server);
+    for (size_t i = 0; i < N_ENDING; i++) {
+        if (!uv_is_closing((uv_handle_t *)&service->signals[i])) {
+            uv_close((uv_handle_t *)&service->signals[i], NULL);
+        }
+    }
+}
+
+static int open_door(uv_loop_t *loop, struct service *service, const char *given,
+                     struct error *err)
+{
+    cleanup(memory_free) char *folder = given == NULL ? file_run_folder(err) : NULL;
+
+    if (given == NULL && folder == NULL) {
+        return err->code;
+    }
+    cleanup(memory_free) char *path =
+        given != NULL ? memory_text(given) : memory_format("%s/controller.sock", folder);
+    int r = rest_open(loop, path, service->server, &service->rest, err);
+    if (r == 0) {
+        log_event(LOG_WARN, "controller.serving", "socket=%s", path);
+    }
+    return r;
+}
+
+static int serve(uv_loop_t *loop, const char *given)
+{
+    struct service service = {.server = server_create(loop)};
+    struct error err;
+    int r = open_door(loop, &service, given, &err);
+
+    if (r < 0) {
+        fprintf(stderr, "brume-controller: %s\n", err.text);
+    } else {
+        for (size_t i = 0; i < N_ENDING; i++) {
+            uv_signal_init(loop, &service.signals[i]);
+            service.signals[i].data = &service;
+            uv_signal_start(&service.signals[i], service_asked_to_end, ending_signals[i]);
+        }
+        uv_run(loop, UV_RUN_DEFAULT);
+    }
+    server_destroy(service.server);
+    return r < 0 ? error_exit_code(&err, EX_UNAVAILABLE) : EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    uv_loop_t loop;
+
+    file_ensure_standard();
+    argp_err_exit_status = EX_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    signal(SIGPIPE, SIG_IGN);
+    uv_loop_init(&loop);
+    int code = arguments.serve ? serve(&loop, arguments.socket) : run_one(&loop);
     uv_loop_close(&loop);
     return code;
 }

@@ -138,6 +138,7 @@ int request_read(const json_t *json, struct request **ret_request, struct error 
     if (r == 0) {
         request->application = memory_text(text(json, "application"));
         request->state = memory_text(text(json, "state"));
+        request->folder = memory_text(text(json, "folder"));
         request->fabric = memory_text(text(json, "fabric") ? text(json, "fabric") : "local");
         r = read_devices(json, request, err);
     }
@@ -174,6 +175,7 @@ void request_destroy(struct request *request)
     free(request->path);
     free(request->fabric);
     free(request->state);
+    free(request->folder);
     free(request->cuts);
     free(request->places);
     free(request);

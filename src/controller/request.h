@@ -21,6 +21,7 @@ enum request_kind {
 struct request {
     enum request_kind kind;
     char *application;       /* the manifest */
+    char *folder;            /* what it writes is relative to this; NULL: to where we are */
     char *fabric;            /* "local" */
     char *path;              /* of the testbed's manifest, or NULL */
     struct testbed *testbed; /* the devices; NULL: this machine, not limited */
@@ -39,8 +40,9 @@ struct request {
 
 /* {"command": "run", "application": "street.yaml", "testbed": "lab.yaml" or "devices": 3 with
  * "cpu", "memory", "link", "latency" as people write them, "duration": "30s", "frames": 100,
- * "state": FOLDER, "explain": true, "replicas": "off" or N, "cut": [k, …], "places": {operator:
- * device}}. The command line has checked the forms; -EINVAL with a sentence otherwise. */
+ * "state": FOLDER, "folder": FOLDER, "explain": true, "replicas": "off" or N, "cut": [k, …],
+ * "places": {operator: device}}. The command line has checked the forms; -EINVAL with a
+ * sentence otherwise. */
 int request_read(const json_t *json, struct request **ret_request, struct error *err);
 /* Reads the testbed's manifest, if one was named. */
 int request_load(struct request *request, struct error *err);

@@ -286,6 +286,7 @@ static void stage_ready(struct session *session, size_t index, const json_t *mes
         run->ready = true;
         note_begin(run);
         uv_timer_start(&run->progress, say_progress, PROGRESS_MS, PROGRESS_MS);
+        front_say(session->front, json_pack("{ss}", "type", "running"));
         if (session->request->seconds > 0) {
             uv_timer_start(&run->deadline, deadline_due,
                            (uint64_t)(session->request->seconds * 1000), 0);
@@ -343,6 +344,9 @@ void run_said(struct session *session, const char *stage, const json_t *message)
         warn(session);
     } else if (strcmp(type, "ready") == 0) {
         stage_ready(session, index, message);
+    } else if (strcmp(type, "log") == 0) {
+        front_say(session->front, json_pack("{sssO?}", "type", "log", "line",
+                                            json_object_get(message, "line")));
     } else if (strcmp(type, "say") == 0) {
         pass_on_words(session, message);
     } else if (strcmp(type, "working") == 0) {

@@ -21,20 +21,22 @@ static void settle(struct run *run)
     application_destroy(STEAL(run->before));
 }
 
-enum update_kind run_update(struct session *session, struct application *after)
+enum update_kind run_update(struct session *session, struct application **after)
 {
     struct run *run = session->run;
     const struct application *before = run->now != NULL ? run->now : session->application;
-    enum update_kind kind = update_compare(before, after, run->deployment);
+    enum update_kind kind = update_compare(before, *after, run->deployment);
 
     if (kind != UPDATE_IN_PLACE) {
-        application_destroy(after);
         return kind;
     }
+    if (run->draining || run->stopping) {
+        return UPDATE_ANEW;
+    }
     settle(run);
-    run->update = update_apply(run->deployment, before, after);
+    run->update = update_apply(run->deployment, before, *after);
     run->before = STEAL(run->now);
-    run->now = after;
+    run->now = STEAL(*after);
     outdate(run);
     run_reconcile(session);
     return kind;

@@ -290,24 +290,18 @@ static int read_patience(struct session *session, struct error *err)
     return 0;
 }
 
-static void begin(struct session *session, const json_t *message)
+void session_start(struct session *session, struct request *request,
+                   struct application *application)
 {
     struct error err;
 
-    if (read_patience(session, &err) < 0 ||
-        request_read(message, &session->request, &err) < 0) {
+    session->request = request;
+    session->application = application;
+    if (read_patience(session, &err) < 0) {
         session_fail(session, &err, EX_USAGE);
         return;
     }
-    int r = request_load(session->request, &err);
-    if (r == 0) {
-        r = application_load(session->request->application, &session->application, &err);
-    }
-    if (r < 0) {
-        session_fail(session, &err, EX_DATAERR);
-        return;
-    }
-    r = open_fabric(session, &err);
+    int r = open_fabric(session, &err);
     if (r == 0) {
         r = open_profiles(session, &err);
     }
@@ -318,8 +312,39 @@ static void begin(struct session *session, const json_t *message)
     measuring_start(session);
 }
 
+static void begin(struct session *session, const json_t *message)
+{
+    struct application *application = NULL;
+    struct request *request = NULL;
+    struct error err;
+
+    if (request_read(message, &request, &err) < 0) {
+        session_fail(session, &err, EX_USAGE);
+        return;
+    }
+    int r = request_load(request, &err);
+    if (r == 0) {
+        r = application_load(request->application, request->folder, &application, &err);
+    }
+    if (r < 0) {
+        request_destroy(request);
+        session_fail(session, &err, EX_DATAERR);
+        return;
+    }
+    session_start(session, request, application);
+}
+
+enum update_kind session_update(struct session *session, struct application **after)
+{
+    if (session->run != NULL) {
+        return run_update(session, after);
+    }
+    return update_compare(session->application, *after, NULL) == UPDATE_NOTHING ? UPDATE_NOTHING
+                                                                                : UPDATE_ANEW;
+}
+
 /* Before there are frames there are none that could arrive. */
-static void drain(struct session *session)
+void session_drain(struct session *session)
 {
     if (session->run != NULL) {
         run_drain(session);
@@ -343,18 +368,19 @@ static void asked(void *owner, const json_t *message)
     } else if (session->request == NULL) {
         begin(session, message);
     } else if (type != NULL && strcmp(type, "drain") == 0) {
-        drain(session);
+        session_drain(session);
     }
 }
 
 static const struct front_events front_events = {asked};
 
-struct session *session_create(uv_loop_t *loop)
+struct session *session_create(uv_loop_t *loop, const struct front_listener *listener)
 {
     struct session *session = memory_new(1, sizeof(*session));
 
     session->loop = loop;
-    session->front = front_create(loop, &front_events, session);
+    session->front = listener != NULL ? front_create_for(listener)
+                                      : front_create(loop, &front_events, session);
     return session;
 }
 

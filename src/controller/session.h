@@ -47,7 +47,15 @@ struct session {
     struct run *run;
 };
 
-struct session *session_create(uv_loop_t *loop);
+/* Takes its request from standard input; with a `listener` (copied), from session_start(). */
+struct session *session_create(uv_loop_t *loop, const struct front_listener *listener);
+/* Takes a request and its application. What goes wrong is said at the front. */
+void session_start(struct session *session, struct request *request,
+                   struct application *application);
+/* Gives it another manifest, when that is UPDATE_IN_PLACE; only then it takes it. */
+enum update_kind session_update(struct session *session, struct application **after);
+/* Lets the frames under way arrive, then closes. */
+void session_drain(struct session *session);
 /* After the loop has run out; returns the exit code. */
 int session_destroy(struct session *session);
 
@@ -80,8 +88,8 @@ void measuring_gone(struct session *session, const char *how, bool starved);
 /* The negative errno of a stage's `failed`. */
 int run_failure_code(const json_t *message);
 
-/* Gives a run another manifest; takes it. UPDATE_ANEW: not in place; nothing was done. */
-enum update_kind run_update(struct session *session, struct application *after);
+/* Gives a run another manifest; takes it only when it is UPDATE_IN_PLACE. */
+enum update_kind run_update(struct session *session, struct application **after);
 
 /* Runs the plan. */
 int run_start(struct session *session, struct error *err);

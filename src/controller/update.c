@@ -88,7 +88,7 @@ static size_t parts(const struct deployment *deployment, const char *origin)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < deployment->n_operators; i++) {
+    for (size_t i = 0; deployment != NULL && i < deployment->n_operators; i++) {
         n += strcmp(deployment->operators[i].origin, origin) == 0;
     }
     return n;

@@ -22,7 +22,8 @@ enum update_kind {
     UPDATE_ANEW,
 };
 
-/* A network that the deployment has cut cannot be exchanged in place. */
+/* A network that the deployment (NULL: there is none yet) has cut cannot be exchanged in place.
+ */
 enum update_kind update_compare(const struct application *before,
                                 const struct application *after,
                                 const struct deployment *deployment);

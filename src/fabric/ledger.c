@@ -31,34 +31,9 @@ static void closedirp(DIR **dir)
     }
 }
 
-char *ledger_folder(struct error *err)
-{
-    cleanup(memory_free) char *path = NULL;
-    const char *runtime = getenv("XDG_RUNTIME_DIR"); /* NOLINT(concurrency-mt-unsafe) */
-    struct stat is;
-
-    if (geteuid() == 0) {
-        path = memory_text("/run/brume");
-    } else if (runtime != NULL && runtime[0] == '/') {
-        path = memory_format("%s/brume", runtime);
-    } else {
-        path = memory_format("/tmp/brume-%u", (unsigned)geteuid());
-    }
-    if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-        error_set(err, -errno, "cannot make the folder %s: %s", path, strerrordesc_np(errno));
-        return NULL;
-    }
-    if (lstat(path, &is) < 0 || !S_ISDIR(is.st_mode) || is.st_uid != geteuid() ||
-        (is.st_mode & 022) != 0) {
-        error_set(err, -EPERM, "%s is not a folder of this user alone: remove it", path);
-        return NULL;
-    }
-    return STEAL(path);
-}
-
 int ledger_lock(int *ret_lock, struct error *err)
 {
-    cleanup(memory_free) char *folder = ledger_folder(err);
+    cleanup(memory_free) char *folder = file_run_folder(err);
 
     if (folder == NULL) {
         return err->code;
@@ -76,7 +51,7 @@ int ledger_lock(int *ret_lock, struct error *err)
 
 int ledger_open(struct ledger *ledger, struct error *err)
 {
-    cleanup(memory_free) char *folder = ledger_folder(err);
+    cleanup(memory_free) char *folder = file_run_folder(err);
     uint32_t number;
 
     if (folder == NULL) {
@@ -233,7 +208,7 @@ static int is_abandoned(const char *path, struct error *err)
 
 int ledger_clean(unsigned *ret_runs, struct error *err)
 {
-    cleanup(memory_free) char *folder = ledger_folder(err);
+    cleanup(memory_free) char *folder = file_run_folder(err);
     cleanup(file_closep) int lock = -1;
     cleanup(closedirp) DIR *dir = NULL;
     unsigned n_runs = 0;

@@ -2,8 +2,8 @@
  * whoever comes later can remove it: the run itself when it closes, its keeper when the
  * controller was killed, or the next run when both were.
  *
- * A ledger is a text file in ledger_folder(), "<run>" for its name, with one line per thing; a
- * name goes to the end of its line, blanks and all:
+ * A ledger is a text file in file_run_folder(), "<run>" for its name, with one line per thing;
+ * a name goes to the end of its line, blanks and all:
  *
  *     controller 812 49120        a process: id and start time, so that a later process with
  *     keeper 813 49121            the same id is not taken for it
@@ -62,10 +62,6 @@ int ledger_undo(const char *path, struct error *err);
 /* Undoes the ledgers whose controller and keepers are gone. Goes on past one that would not go;
  * the error is the last one's. */
 int ledger_clean(unsigned *ret_runs, struct error *err);
-
-/* /run/brume as root, else $XDG_RUNTIME_DIR/brume, else /tmp/brume-UID; made if need be and
- * refused if it is not ours alone. Malloc'ed; NULL with the error set. */
-char *ledger_folder(struct error *err);
 
 /* Held while runs choose names and addresses, so that two starting at once differ. Blocks. The
  * result is closed with file_closep(). */

@@ -23,6 +23,7 @@ struct manifest_catalog {
      * place. */
     int (*check)(void *owner, const struct graph *graph, size_t index, struct error *err);
     void *owner;
+    const char *folder; /* what paths to write to are relative to; NULL: where we are */
 };
 
 /* Reads the file at `path`. */

@@ -99,6 +99,14 @@ static int read_value(const struct yaml_node *node, const struct brume_param *ro
     return 0;
 }
 
+static char *absolute_output(const char *folder, const char *value)
+{
+    cleanup(memory_free) char *within =
+        folder != NULL && *value != '/' ? memory_format("%s/%s", folder, value) : NULL;
+
+    return file_absolute(within != NULL ? within : value);
+}
+
 /* Makes a file or path absolute. `node` is where to point when it is not there. */
 static int resolve(const struct manifest_reader *reader, const struct brume_param *row,
                    const struct yaml_node *node, const char *value, char **ret_value,
@@ -115,7 +123,7 @@ static int resolve(const struct manifest_reader *reader, const struct brume_para
         return yaml_fail(node, err, -EINVAL, "'%s' is empty", row->name);
     }
     if (param_is_written(row)) {
-        found = file_absolute(value);
+        found = absolute_output(reader->catalog->folder, value);
     } else if (row->kind == BRUME_FILE) {
         found = file_search(reader->folder, value);
     } else {

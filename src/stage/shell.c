@@ -179,6 +179,12 @@ static void redial_due(uv_timer_t *timer)
     }
 }
 
+/* Of an application that somebody looks at from afar. */
+static void log_heard(void *owner, const char *line)
+{
+    shell_say(owner, json_pack("{ssso}", "type", "log", "line", json_line(line)));
+}
+
 int shell_create(uv_loop_t *loop, const struct shell_options *options, struct shell **ret_shell,
                  struct error *err)
 {
@@ -194,6 +200,7 @@ int shell_create(uv_loop_t *loop, const struct shell_options *options, struct sh
     shell->redial.data = shell->report.data = shell->wake.data = shell;
     uv_timer_start(&shell->redial, redial_due, REDIAL_MS, REDIAL_MS);
     uv_timer_start(&shell->report, report_due, REPORT_MS, REPORT_MS);
+    log_set_listener(log_heard, shell);
     *ret_shell = shell;
     return dial_controller(shell, err);
 }
@@ -204,6 +211,7 @@ void shell_stop(struct shell *shell)
         return;
     }
     shell->stopping = true;
+    log_set_listener(NULL, NULL);
     end_work(shell);
     link_close(STEAL(shell->dialled));
     if (shell->control != NULL) {
