@@ -25,8 +25,11 @@ static void write_noise(void)
 
 static void a_run_does_not_mind_closed_streams(void **state)
 {
-    static const struct scenario_streams closed[] = {
-        {.in = ""}, {.out = ""}, {.err = ""}, {"", "", NULL}, {"", "", ""}};
+    static const struct scenario_streams closed[] = {{.in = ""},
+                                                     {.out = ""},
+                                                     {.err = ""},
+                                                     {.in = "", .out = ""},
+                                                     {.in = "", .out = "", .err = ""}};
 
     (void)state;
     write_noise();
