@@ -298,6 +298,7 @@ static void stage_ready(struct session *session, size_t index, const json_t *mes
 static void stage_works(struct run *run, struct actor *actor, const char *stage)
 {
     note_begin(run);
+    tally_works(run->tally, stage, clock_ms() - actor->asked_ms);
     if (actor->waits_for_frame) {
         actor->waits_for_frame = false;
         tally_back(run->tally, stage, run_seconds(run));

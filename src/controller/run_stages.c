@@ -34,6 +34,7 @@ static int start_stage(struct session *session, size_t index, struct error *err)
 {
     const struct deployment_stage *stage = &session->run->deployment->stages[index];
 
+    session->run->actors[index].asked_ms = clock_ms();
     log_event(LOG_INFO, "controller.start", "stage=%s device=%s", stage->name, stage->device);
     return session_start_stage(session, session->run->deployment, index, started, err);
 }

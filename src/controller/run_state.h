@@ -11,7 +11,8 @@
 /* What is known of a stage beyond the reconciler's state. */
 struct actor {
     struct session *session;
-    char *address; /* of its data links */
+    uint64_t asked_ms; /* when it was asked for */
+    char *address;     /* of its data links */
     bool finished, gone;
     bool waits_for_frame; /* it was replaced, and has not worked since */
     uint64_t mark;        /* the highest that it told in any of its lives */

@@ -180,6 +180,15 @@ static void carry_all(struct tally *tally, struct member *member)
     }
 }
 
+void tally_works(struct tally *tally, const char *stage, uint64_t after_ms)
+{
+    struct member *member = find_member(tally, stage);
+
+    if (member != NULL) {
+        member->start_ms = after_ms;
+    }
+}
+
 void tally_ended(struct tally *tally, const char *stage)
 {
     struct member *member = find_member(tally, stage);

@@ -25,6 +25,9 @@ void tally_destroy(struct tally *tally); /* accepts NULL */
 
 /* A report of a stage; malformed parts count as zero. */
 void tally_report(struct tally *tally, const char *stage, const json_t *report);
+/* A stage has run an operator for the first time in its life, that long after it was asked for.
+ */
+void tally_works(struct tally *tally, const char *stage, uint64_t after_ms);
 /* The stage was ended, to be started again: what it reported last is kept. */
 void tally_ended(struct tally *tally, const char *stage);
 /* The stage is gone: the same, and a failure is noted. */

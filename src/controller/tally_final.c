@@ -74,7 +74,7 @@ static json_t *final_stage(const struct tally *tally, const struct member *membe
     }
     return json_pack(
         "{sssssoso?sososo"
-        "sfsfsIsI}",
+        "sfsfsIsIsI}",
         "name", member->stage->name, "device", member->stage->device, "operators", operators,
         "cut", cut, "rate", frame_rate(count_total(&member->frames), seconds), "busy",
         per_second((double)count_total(&member->busy_ns) / 1e9 / member->stage->workers,
@@ -82,7 +82,7 @@ static json_t *final_stage(const struct tally *tally, const struct member *membe
         "cpu", per_second((double)count_total(&member->cpu_ns) / 1e9, seconds), "rss_mb",
         (double)member->memory / 1e6, "predicted_busy", predicted_busy, "errors",
         (json_int_t)count_total(&member->errors), "resent",
-        (json_int_t)count_total(&member->resent));
+        (json_int_t)count_total(&member->resent), "start_ms", (json_int_t)member->start_ms);
 }
 
 static json_t *final_links(const struct tally *tally)

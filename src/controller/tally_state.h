@@ -36,6 +36,7 @@ struct member {
     struct count cpu_ns, busy_ns, errors, accepted, repeated, resent;
     struct count *refused; /* by operator of the deployment */
     uint64_t memory, queue;
+    uint64_t start_ms; /* from the ask to its first frame */
     uint64_t progress_frames, progress_busy;
     json_t *links, *past_links; /* {to: {"bytes", "frames"}} */
 };
