@@ -18,11 +18,13 @@ extern const struct brume_operator builtin_merge;
 extern const struct brume_operator builtin_model;
 extern const struct brume_operator builtin_noise_source;
 extern const struct brume_operator builtin_null_sink;
+extern const struct brume_operator builtin_pack;
 extern const struct brume_operator builtin_parse;
 extern const struct brume_operator builtin_resize;
 extern const struct brume_operator builtin_sensor_source;
 extern const struct brume_operator builtin_ssd;
 extern const struct brume_operator builtin_threshold;
+extern const struct brume_operator builtin_unpack;
 extern const struct brume_operator builtin_window;
 extern const struct brume_operator builtin_yolo;
 

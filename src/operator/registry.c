@@ -28,11 +28,13 @@ static const struct brume_operator *const builtins[] = {
     &builtin_model,
     &builtin_noise_source,
     &builtin_null_sink,
+    &builtin_pack,
     &builtin_parse,
     &builtin_resize,
     &builtin_sensor_source,
     &builtin_ssd,
     &builtin_threshold,
+    &builtin_unpack,
     &builtin_window,
     &builtin_yolo,
 };
