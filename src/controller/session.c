@@ -176,11 +176,13 @@ static struct planner_device *describe_devices(const struct session *session)
     return devices;
 }
 
-int session_prepare(struct session *session, struct error *err)
+/* What is known now, for the planner; `devices` is the caller's. */
+static struct planner_input planner_input(const struct session *session,
+                                          const struct planner_device *devices)
 {
     const struct request *request = session->request;
-    cleanup(memory_free) struct planner_device *devices = describe_devices(session);
-    const struct planner_input input = {
+
+    return (struct planner_input){
         .graph = session->application->graph,
         .operators = session->application->operators,
         .profiles = session->profiles,
@@ -193,6 +195,12 @@ int session_prepare(struct session *session, struct error *err)
         .n_places = request->n_places,
         .places = request->places,
     };
+}
+
+int session_prepare(struct session *session, struct error *err)
+{
+    cleanup(memory_free) struct planner_device *devices = describe_devices(session);
+    const struct planner_input input = planner_input(session, devices);
 
     plan_destroy(STEAL(session->plan));
     planner_problem_destroy(STEAL(session->problem));
@@ -201,9 +209,10 @@ int session_prepare(struct session *session, struct error *err)
 
 int session_plan(struct session *session, struct error *err)
 {
-    int r = session_prepare(session, err);
+    cleanup(memory_free) struct planner_device *devices = describe_devices(session);
+    const struct planner_input input = planner_input(session, devices);
 
-    return r < 0 ? r : planner_solve(session->problem, &session->plan, err);
+    return planner_plan(&input, &session->problem, &session->plan, err);
 }
 
 const struct fabric_device *session_device(const struct session *session, const char *name)

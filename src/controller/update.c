@@ -30,7 +30,7 @@ static bool same_place(const struct graph_operator *a, const struct graph_operat
 {
     bool same = a->n_has == b->n_has && same_text(a->device, b->device) &&
                 a->cut_pinned == b->cut_pinned && a->n_cuts == b->n_cuts &&
-                a->replicas == b->replicas;
+                a->replicas == b->replicas && a->link == b->link;
 
     for (size_t i = 0; same && i < a->n_has; i++) {
         same = strcmp(a->has[i], b->has[i]) == 0;

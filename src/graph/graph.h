@@ -22,6 +22,9 @@ enum {
 
 enum graph_objective { GRAPH_THROUGHPUT, GRAPH_LATENCY, GRAPH_TRAFFIC };
 
+/* What a network's tensors may lose when they cross a link. */
+enum graph_link { GRAPH_LINK_EXACT, GRAPH_LINK_F16, GRAPH_LINK_U8 };
+
 /* Where something stands in a manifest. */
 struct graph_place {
     unsigned line, column; /* from 1 */
@@ -51,7 +54,8 @@ struct graph_operator {
     char *device;    /* `on: { device: NAME }`, or NULL */
     bool cut_pinned; /* `cut: none` or `cut: [k, …]`: at `cuts` and nowhere else */
     size_t n_cuts;
-    unsigned *cuts;    /* rising; whether they are legal is for who has read the model */
+    unsigned *cuts; /* rising; whether they are legal is for who has read the model */
+    enum graph_link link;
     unsigned replicas; /* 0: free; 1: off; N: at most N */
     struct graph_place place;
 };

@@ -116,6 +116,19 @@ static int read_cut(const struct yaml_node *cut, struct graph_operator *step, st
     return 0;
 }
 
+static int read_link(const struct yaml_node *link, struct graph_operator *step,
+                     struct error *err)
+{
+    int choice = yaml_choice(link, "link", "exact|f16|u8", err);
+
+    if (choice > 0 && !graph_is_model(step)) {
+        return yaml_fail(link, err, -EINVAL,
+                         "only an operator with `use: model` has tensors that can be packed");
+    }
+    step->link = choice > 0 ? (enum graph_link)choice : GRAPH_LINK_EXACT;
+    return choice < 0 ? choice : 0;
+}
+
 static int read_replicas(const struct yaml_node *replicas, struct graph_operator *step,
                          struct error *err)
 {
@@ -202,6 +215,7 @@ static int read_operator(struct manifest_reader *reader, size_t index, struct er
     const struct yaml_node *node = manifest_node(reader, index);
     const struct yaml_node *cut = yaml_get(node, "cut");
     const struct yaml_node *replicas = yaml_get(node, "replicas");
+    const struct yaml_node *link = yaml_get(node, "link");
     struct graph_operator *step = &reader->graph->operators[index];
 
     int code = read_name(reader, index, err);
@@ -213,6 +227,9 @@ static int read_operator(struct manifest_reader *reader, size_t index, struct er
     }
     if (code == 0 && cut != NULL) {
         code = read_cut(cut, step, err);
+    }
+    if (code == 0 && link != NULL) {
+        code = read_link(link, step, err);
     }
     if (code == 0 && replicas != NULL) {
         code = read_replicas(replicas, step, err);

@@ -72,6 +72,14 @@ static const struct yaml_key operator_keys[] = {
      .form = "auto, none or a list of cuts such as [12, 30]",
      .help = "Where the network of a `model` is cut: where the planner sees fit (auto, the "
              "default), nowhere, or before exactly these layers."},
+    {.name = "link",
+     .kinds = YAML_TEXT,
+     .form = "exact, f16 or u8",
+     .help =
+         "What the tensors of a `model` may lose when they cross a link: nothing (exact, the "
+         "default), what half precision lacks, or what a byte with a scale lacks. The planner "
+         "makes use of it where that is faster.",
+     .choices = "exact|f16|u8"},
     {.name = "replicas",
      .kinds = YAML_TEXT,
      .form = "auto, off or a whole number",

@@ -208,7 +208,7 @@ static void the_reference_comes_from_the_table(void **state)
     for (const char *c = text; *c != '\0'; c++) {
         n_lines += *c == '\n' ? 1 : 0;
     }
-    assert_int_equal(n_lines, 2 + 4 + 4 + 3 + 2 + 7 + 2);
+    assert_int_equal(n_lines, 2 + 4 + 4 + 3 + 2 + 8 + 2);
     assert_non_null(strstr(text, "\n| `spec.qos.rate` | a rate such as 5/s or 300/min |  |"));
     assert_non_null(strstr(text, "\n| `spec.operators[].on.has` | a list of words"));
     assert_non_null(strstr(text, "\n| `kind` | Application | yes | What the document"));

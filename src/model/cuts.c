@@ -291,6 +291,19 @@ uint64_t model_live_size(const struct model *model, size_t k)
     return size;
 }
 
+uint64_t model_live_floats(const struct model *model, size_t k)
+{
+    uint64_t size = 0;
+
+    assert(k <= model->n_layers);
+    for (size_t i = 0; i < model->n_tensors; i++) {
+        size += live(model, i, k) && model->tensors[i].shape.type == TENSOR_F32
+                    ? model->tensors[i].size
+                    : 0;
+    }
+    return size;
+}
+
 /* Marks the layers of the part, and the tensors that they read. Backward, so that a constant
  * layer is seen after all that need it. */
 static void part_mark(const struct model *model, size_t from, size_t to, bool *taken,

@@ -95,6 +95,8 @@ char *model_property(const struct model *model, const char *key);
 size_t model_live(const struct model *model, size_t k, int **ret_ids);
 /* Bytes that cross cut k for one frame; 0 when a shape is not known. */
 uint64_t model_live_size(const struct model *model, size_t k);
+/* Of these, what tensors of float32 have: the part that can be packed for a slow link. */
+uint64_t model_live_floats(const struct model *model, size_t k);
 
 /* What lies between two cuts, as ids in rising order. The frame at a cut carries model_live()
  * of that cut; so who turns a frame at `from` into one at `to` takes `outputs` from the segment

@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "graph/deployment.h"
+#include "planner/deploy_pack.h"
 #include "planner/planner.h"
 
 enum {
@@ -342,6 +343,21 @@ static void fill_channels(struct deploy *deploy)
     }
 }
 
+/* The channels stand as the walk comes to them. */
+static void pack_channels(struct deploy *deploy)
+{
+    static const char *const codecs[] = {[GRAPH_LINK_F16] = "f16", [GRAPH_LINK_U8] = "u8"};
+    struct channel_walk walk = {0};
+
+    for (size_t i = 0; channel_next(deploy, &walk); i++) {
+        const struct planner_flow *flow = &deploy->plan->problem->flows[walk.flow];
+
+        if (flow->packed > 0) {
+            deploy_pack(deploy->deployment, i, codecs[flow->link]);
+        }
+    }
+}
+
 struct deployment *plan_deploy(const struct plan *plan)
 {
     const struct planner_problem *problem = plan->problem;
@@ -365,6 +381,7 @@ struct deployment *plan_deploy(const struct plan *plan)
     deployment->n_operators = deploy.n_runs;
     fill_stages(&deploy);
     fill_channels(&deploy);
+    pack_channels(&deploy);
     for (unsigned i = 0; i < plan->n_groups; i++) {
         free(names[i]);
     }

@@ -76,6 +76,64 @@ static void on_one_device_everything_is_one_stage(void **state)
     assert_string_equal(param(deployment, "fit", "size"), "416x416");
 }
 
+static const char *input_of(const struct deployment *deployment, const char *name)
+{
+    const struct deployment_operator *step = deployment_operator(deployment, name);
+
+    return step != NULL && step->n_inputs > 0 ? step->inputs[0].from : "";
+}
+
+/* Links so slow that a quarter of the bytes is a better plan. */
+static struct deployed deploy_slowly(struct street *street, enum graph_link link)
+{
+    static const struct planner_place places[] = {{"camera", "device-1"},
+                                                  {"boxes", "device-2"}};
+    static const unsigned cuts[] = {5};
+    struct deployed deployed = {0};
+    struct error err = {0};
+
+    street_measure(street, "small", 1);
+    for (unsigned i = 0; i < 2; i++) {
+        street->devices[i].link_rate = 200000;
+    }
+    for (unsigned i = 0; i <= STREET_LAYERS; i++) {
+        street->tensors[i].shape.type = TENSOR_F32;
+    }
+    street->operators[3].link = link;
+    street->input.replicas = 1;
+    street->input.places = places;
+    street->input.n_places = 2;
+    street->input.cut_pinned = true;
+    street->input.cuts = cuts;
+    street->input.n_cuts = 1;
+    if (planner_plan(&street->input, &deployed.problem, &deployed.plan, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    deployed.deployment = plan_deploy(deployed.plan);
+    return deployed;
+}
+
+static void tensors_are_packed_on_slow_links_where_the_manifest_allows_it(void **state)
+{
+    cleanup(street_destroyp) struct street *street = street_create(2);
+    cleanup(deployed_finish) struct deployed exact = deploy_slowly(street, GRAPH_LINK_EXACT);
+    cleanup(deployed_finish) struct deployed half = deploy_slowly(street, GRAPH_LINK_F16);
+    cleanup(deployed_finish) struct deployed byte = deploy_slowly(street, GRAPH_LINK_U8);
+    const struct deployment *deployment = byte.deployment;
+
+    (void)state;
+    assert_true(half.plan->rate > exact.plan->rate * 1.5);
+    assert_true(byte.plan->rate > half.plan->rate * 1.5);
+    assert_null(deployment_operator(exact.deployment, "detect#0-u8"));
+    assert_sound(half.deployment);
+    assert_sound(deployment);
+    assert_string_equal(param(half.deployment, "detect#0-f16", "codec"), "f16");
+    assert_string_equal(input_of(deployment, "detect#0-u8"), "detect#0");
+    const char *unpack = input_of(deployment, "detect#1");
+    assert_string_equal(deployment_operator(deployment, unpack)->use, "unpack");
+    assert_string_equal(input_of(deployment, unpack), "detect#0-u8");
+}
+
 static void parts_of_a_cut_network_say_their_layers_and_read_each_other(void **state)
 {
     (void)state;
@@ -192,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(on_one_device_everything_is_one_stage),
+        cmocka_unit_test(tensors_are_packed_on_slow_links_where_the_manifest_allows_it),
         cmocka_unit_test(parts_of_a_cut_network_say_their_layers_and_read_each_other),
         cmocka_unit_test(a_flow_that_passes_groups_by_has_room_for_the_whole_window),
         cmocka_unit_test(every_replica_is_a_stage_and_little_memory_means_a_small_window),

@@ -176,6 +176,31 @@ static void explain_cuts(const struct plan *plan, FILE *out)
             problem->types[problem->device_type[0]].name);
 }
 
+static const char *const links[] = {
+    [GRAPH_LINK_EXACT] = "exact", [GRAPH_LINK_F16] = "f16", [GRAPH_LINK_U8] = "u8"};
+
+/* How the tensors of networks cross links. */
+static enum graph_link link_of(const struct planner_problem *problem)
+{
+    enum graph_link link = GRAPH_LINK_EXACT;
+
+    for (size_t i = 0; i < problem->n_flows; i++) {
+        const struct planner_flow *flow = &problem->flows[i];
+
+        link = flow->packed > 0 && flow->link > link ? flow->link : link;
+    }
+    return link;
+}
+
+static void explain_packed(const struct plan *plan, FILE *out)
+{
+    enum graph_link link = link_of(plan->problem);
+
+    if (link != GRAPH_LINK_EXACT) {
+        fprintf(out, "tensors cross links as %s\n", links[link]);
+    }
+}
+
 void plan_explain(const struct plan *plan, bool cuts, FILE *out)
 {
     static const char *const objectives[] = {"throughput", "latency", "traffic"};
@@ -197,6 +222,7 @@ void plan_explain(const struct plan *plan, bool cuts, FILE *out)
     fprintf(out, "no plan is faster than %s: the gap is %.1f %%%s\n",
             with_unit(plan->bound, "/s", bound), 100 * plan->gap,
             plan->exact ? " (every plan was looked at or excluded)" : "");
+    explain_packed(plan, out);
     for (size_t i = 0; i < plan->n_notes; i++) {
         fprintf(out, "note: %s\n", plan->notes[i]);
     }
@@ -290,10 +316,11 @@ json_t *plan_to_json(const struct plan *plan)
     for (size_t i = 0; i < plan->n_notes; i++) {
         json_array_append_new(notes, json_string(plan->notes[i]));
     }
-    return json_pack(
-        "{s:s, s:f, s:f, s:f, s:f, s:f, s:b, s:f, s:b, s:o, s:o, s:o, s:o}", "application",
-        plan->problem->graph->name, "rate", plan->rate, "latency_ms", plan->latency * 1000,
-        "traffic", plan->traffic, "bound", plan->bound, "gap", plan->gap, "exact", plan->exact,
-        "single_rate", plan->single_rate, "unmet", plan->unmet, "groups", groups_to_json(plan),
-        "devices", devices_to_json(plan), "cuts", cuts_to_json(plan), "notes", notes);
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:b, s:f, s:b, s:o, s:o, s:o, s:o}",
+                     "application", plan->problem->graph->name, "link",
+                     links[link_of(plan->problem)], "rate", plan->rate, "latency_ms",
+                     plan->latency * 1000, "traffic", plan->traffic, "bound", plan->bound,
+                     "gap", plan->gap, "exact", plan->exact, "single_rate", plan->single_rate,
+                     "unmet", plan->unmet, "groups", groups_to_json(plan), "devices",
+                     devices_to_json(plan), "cuts", cuts_to_json(plan), "notes", notes);
 }

@@ -88,6 +88,7 @@ static void loads_clear(struct layout_weight *weight)
 /* What goes over the channels of a group, per frame. */
 struct totals {
     double sent_bytes, sent_frames, received_bytes, received_frames;
+    double packing; /* CPU time, in bytes sent */
 };
 
 /* Frames that a device gives to itself do not cross its link, and cost it less CPU. When both
@@ -149,6 +150,8 @@ static bool channels_add(struct layout_weight *weight, const struct layout *layo
             totals[from].sent_frames += 1;
             totals[to].received_bytes += (double)flow->size;
             totals[to].received_frames += 1;
+            totals[from].packing += (double)flow->packed * LAYOUT_PACK;
+            totals[to].packing += (double)flow->packed * LAYOUT_UNPACK;
             channel_spare(weight, layout, from, to, (double)flow->size);
         }
     }
@@ -229,7 +232,7 @@ static void member_add(struct layout_weight *weight, const struct layout *layout
     double per_second = fmin(1, cores) / fmax(problem->longest[at], 1 / RATE_MOST);
     double amounts[LAYOUT_LINES] = {
         problem->cost[at] + totals->sent_frames * type->send_frame +
-            totals->sent_bytes * type->send_byte +
+            (totals->sent_bytes + totals->packing) * type->send_byte +
             totals->received_frames * type->receive_frame +
             totals->received_bytes * type->receive_byte,
         totals->sent_bytes,

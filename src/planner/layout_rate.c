@@ -145,8 +145,9 @@ static bool is_member(const struct layout *layout, unsigned group, size_t device
 /* Seconds that a frame of `size` bytes takes from the slowest sender to the slowest receiver.
  */
 static double channel_delay(const struct layout_weight *weight, const struct layout *layout,
-                            unsigned from, unsigned to, double size)
+                            unsigned from, unsigned to, const struct planner_flow *flow)
 {
+    double size = (double)flow->size, packed = (double)flow->packed;
     const struct planner_problem *problem = weight->problem;
     bool local = layout->groups[from].single != LAYOUT_TEAM &&
                  layout->groups[from].single == layout->groups[to].single;
@@ -160,11 +161,14 @@ static double channel_delay(const struct layout_weight *weight, const struct lay
 
         link += local ? 0 : device->link_latency;
         if (is_member(layout, from, i)) {
-            send = fmax(send, link + (type->send_frame + type->send_byte * size) / speed);
+            send = fmax(send, link + (type->send_frame +
+                                      type->send_byte * (size + packed * LAYOUT_PACK)) /
+                                         speed);
         }
         if (is_member(layout, to, i)) {
-            receive =
-                fmax(receive, link + (type->receive_frame + type->receive_byte * size) / speed);
+            receive = fmax(receive, link + (type->receive_frame + type->receive_byte * size +
+                                            type->send_byte * packed * LAYOUT_UNPACK) /
+                                               speed);
         }
     }
     return local ? send + receive : fmax(send, receive);
@@ -227,8 +231,8 @@ double layout_latency(const struct layout_weight *weight, const struct layout *l
                 unsigned to = weight->group_of[flow->to[j]];
 
                 if (to != i) {
-                    start[to] = fmax(start[to], end + channel_delay(weight, layout, i, to,
-                                                                    (double)flow->size));
+                    start[to] =
+                        fmax(start[to], end + channel_delay(weight, layout, i, to, flow));
                 }
             }
         }

@@ -87,9 +87,10 @@ struct planner_input {
     size_t n_devices;
     const struct planner_device *devices; /* a new device is best added at the end */
     struct planner_constants constants;
-    unsigned cuts_most; /* candidate cuts per model; 0: PLANNER_CUTS */
-    int replicas;       /* 0: free; 1: off; N: at most N processes per group */
-    bool cut_pinned;    /* models are cut at `cuts` and nowhere else (n_cuts 0: not cut) */
+    unsigned cuts_most;   /* candidate cuts per model; 0: PLANNER_CUTS */
+    int replicas;         /* 0: free; 1: off; N: at most N processes per group */
+    enum graph_link link; /* tensors that may are packed like this when they cross a link */
+    bool cut_pinned;      /* models are cut at `cuts` and nowhere else (n_cuts 0: not cut) */
     size_t n_cuts;
     const unsigned *cuts; /* rising; each must be legal in every model of the graph */
     size_t n_places;
@@ -110,7 +111,9 @@ struct planner_atom {
 struct planner_flow {
     unsigned from; /* atom */
     unsigned port;
-    uint64_t size; /* bytes per frame */
+    uint64_t size;   /* bytes per frame, on a link */
+    uint64_t packed; /* bytes of float32 that are packed for it; 0: none */
+    enum graph_link link;
     size_t n_to;
     unsigned *to; /* atoms, rising */
 };
@@ -224,6 +227,10 @@ struct plan {
  * them. -ENODEV: nothing fits the memory of the devices, or the pins contradict. */
 int planner_solve(const struct planner_problem *problem, struct plan **ret_plan,
                   struct error *err);
+/* Prepares and solves; where operators allow it, also with packed tensors, and keeps that only
+ * if it is better by more than a hundredth. Replaces what the pointers hold. */
+int planner_plan(const struct planner_input *input, struct planner_problem **problem,
+                 struct plan **plan, struct error *err);
 void plan_destroy(struct plan *plan);
 void plan_destroyp(struct plan **plan);
 
