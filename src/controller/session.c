@@ -155,66 +155,6 @@ static int open_profiles(struct session *session, struct error *err)
     return r;
 }
 
-static struct planner_device *describe_devices(const struct session *session)
-{
-    struct planner_device *devices = memory_new(session->n_devices, sizeof(*devices));
-
-    for (size_t i = 0; i < session->n_devices; i++) {
-        const struct fabric_device *device = &session->devices[i];
-
-        devices[i] = (struct planner_device){
-            .name = device->name,
-            .type = device->type,
-            .cores = device->cores,
-            .memory = device->memory,
-            .link_rate = device->link_rate * 0.95, /* what TCP gets of it */
-            .link_latency = device->link_latency_ms / 1000,
-            .n_has = device->n_has,
-            .has = device->has,
-        };
-    }
-    return devices;
-}
-
-/* What is known now, for the planner; `devices` is the caller's. */
-static struct planner_input planner_input(const struct session *session,
-                                          const struct planner_device *devices)
-{
-    const struct request *request = session->request;
-
-    return (struct planner_input){
-        .graph = session->application->graph,
-        .operators = session->application->operators,
-        .profiles = session->profiles,
-        .n_devices = session->n_devices,
-        .devices = devices,
-        .replicas = request->replicas,
-        .cut_pinned = request->cut_pinned,
-        .n_cuts = request->n_cuts,
-        .cuts = request->cuts,
-        .n_places = request->n_places,
-        .places = request->places,
-    };
-}
-
-int session_prepare(struct session *session, struct error *err)
-{
-    cleanup(memory_free) struct planner_device *devices = describe_devices(session);
-    const struct planner_input input = planner_input(session, devices);
-
-    plan_destroy(STEAL(session->plan));
-    planner_problem_destroy(STEAL(session->problem));
-    return planner_prepare(&input, &session->problem, err);
-}
-
-int session_plan(struct session *session, struct error *err)
-{
-    cleanup(memory_free) struct planner_device *devices = describe_devices(session);
-    const struct planner_input input = planner_input(session, devices);
-
-    return planner_plan(&input, &session->problem, &session->plan, err);
-}
-
 const struct fabric_device *session_device(const struct session *session, const char *name)
 {
     for (size_t i = 0; i < session->n_devices; i++) {
@@ -255,27 +195,11 @@ int session_start_stage(struct session *session, const struct deployment *deploy
     return r;
 }
 
-static void say_plan(struct session *session)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-
-    if (out != NULL) {
-        plan_explain(session->plan, session->request->explain, out);
-        fclose(out);
-    }
-    front_say(session->front,
-              json_pack("{sssoss}", "type", "plan", "plan", plan_to_json(session->plan),
-                        "explanation", text != NULL ? text : ""));
-    free(text);
-}
-
 void session_measured(struct session *session)
 {
     struct error err;
 
-    say_plan(session);
+    session_say_plan(session);
     if (session->request->kind != REQUEST_RUN) {
         session_close(session, EX_OK);
     } else if (run_start(session, &err) < 0) {

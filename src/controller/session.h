@@ -67,6 +67,7 @@ void session_close(struct session *session, int code);
 /* Makes the problem from what is known, and then the plan for it; they say nothing. */
 int session_prepare(struct session *session, struct error *err);
 int session_plan(struct session *session, struct error *err);
+void session_say_plan(struct session *session);
 /* Called by measuring.c when nothing more is wanted. */
 void session_measured(struct session *session);
 /* Where the devices of one type run something now; NULL: none. */
