@@ -1,0 +1,99 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/memory.h"
+#include "base/test.h"
+#include "controller/needs.h"
+#include "graph/deployment.h"
+#include "graph/image.h"
+
+/* The libraries of the image that a stage with this operator alone gets. */
+static unsigned libraries_for(struct deployment_operator step)
+{
+    struct deployment_stage stage = {.group = step.group};
+    struct deployment deployment = {
+        .n_operators = 1, .operators = &step, .n_stages = 1, .stages = &stage};
+    unsigned libraries = 0;
+
+    needs_choose_images(&deployment);
+    for (size_t i = 0; image_at(i) != NULL; i++) {
+        libraries |= strcmp(image_at(i)->name, stage.image) == 0 ? image_at(i)->libraries : 0;
+    }
+    free(stage.image);
+    return libraries;
+}
+
+static unsigned libraries_for_plugin(char *plugin)
+{
+    struct deployment_param model = {.name = "file"};
+    struct deployment_operator step = {
+        .use = "model", .group = "g", .n_params = 1, .params = &model};
+
+    if (strcmp(plugin, "engine-tflite") == 0) {
+        model.value = "a.tflite";
+    } else if (strcmp(plugin, "engine-onnxruntime") == 0) {
+        model.value = "a.onnx";
+    } else {
+        assert_int_equal(strncmp(plugin, "operator-", 9), 0);
+        step = (struct deployment_operator){.use = plugin + 9, .group = "g"};
+    }
+    return libraries_for(step);
+}
+
+static unsigned library_of(const char *name)
+{
+    unsigned bit = 1;
+
+    while (bit < IMAGE_ALL && strcmp(image_library_name((enum image_library)bit), name) != 0) {
+        bit <<= 1;
+    }
+    assert_in_range(bit, 1, IMAGE_ALL);
+    return bit;
+}
+
+static void an_operator_gets_an_image_that_has_its_plug_in(void **state)
+{
+    (void)state;
+    const char *data =
+        getenv("BRUME_TEST_DATA"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    cleanup(memory_free) char *path = memory_format("%s/../../deploy/images/sets", data);
+    FILE *file = fopen(path, "re");
+    char line[256];
+    size_t n = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        char *rest, *word = strtok_r(line, " \n", &rest);
+
+        if (word == NULL || *word == '#') {
+            continue;
+        }
+        unsigned library = library_of(word);
+        strtok_r(NULL, " \n", &rest); /* the shared layer */
+        while ((word = strtok_r(NULL, " \n", &rest)) != NULL) {
+            assert_int_equal(libraries_for_plugin(word) & library, library);
+            n++;
+        }
+    }
+    fclose(file);
+    assert_in_range(n, 1, 1000);
+}
+
+static void an_operator_of_the_program_needs_none(void **state)
+{
+    (void)state;
+    assert_int_equal(libraries_for((struct deployment_operator){.use = "count", .group = "g"}),
+                     0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_operator_gets_an_image_that_has_its_plug_in),
+        cmocka_unit_test(an_operator_of_the_program_needs_none),
+    };
+
+    return cmocka_run_group_tests_name("needs", tests, NULL, NULL);
+}
