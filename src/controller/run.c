@@ -305,7 +305,8 @@ static void stage_works(struct run *run, struct actor *actor, const char *stage)
     }
 }
 
-/* Prints what an operator says, each frame's words once. */
+/* Prints what an operator says: each frame's words once, and at once what is of no frame but of
+ * what an operator waits for. */
 static void pass_on_words(struct session *session, const json_t *message)
 {
     struct run *run = session->run;
@@ -320,13 +321,15 @@ static void pass_on_words(struct session *session, const json_t *message)
         return;
     }
     struct speaker *speaker = &run->speakers[which - run->deployment->operators];
-    if (sequence < speaker->mark) {
+    bool waits = json_is_true(json_object_get(message, "waits"));
+    if (!waits && sequence < speaker->mark) {
         return;
     }
-    speaker->mark = sequence + 1;
+    speaker->mark = waits ? speaker->mark : sequence + 1;
     json_array_foreach(json_object_get(message, "lines"), i, line)
     {
-        front_say(session->front, json_pack("{sssO}", "type", "say", "line", line));
+        front_say(session->front, waits ? json_pack("{sssO}", "type", "note", "text", line)
+                                        : json_pack("{sssO}", "type", "say", "line", line));
     }
 }
 

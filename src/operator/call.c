@@ -279,7 +279,7 @@ int operator_process(struct operator_instance *instance, uint64_t sequence,
     if (begin(call, sequence, inputs)) {
         ret = call->type->process(call, instance->state);
     }
-    if (ret > 0 && (call->n_inputs > 0 || ret > BRUME_LATER)) {
+    if (ret > BRUME_LATER || (ret == BRUME_END && call->n_inputs > 0)) {
         ret = -EPROTO;
     }
     if (ret == 0) {

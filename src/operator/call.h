@@ -77,8 +77,9 @@ void operator_closep(struct operator_instance **instance);
 
 /* Processes one frame. `inputs` has one frame per input port, borrowed, NULL for one that was
  * left out; a source has none.
- * 0; OPERATOR_END or OPERATOR_LATER from a source; or a negative error with a sentence: then
- * the frame is lost to this operator and the outputs are empty frames, to be sent on. */
+ * 0; OPERATOR_END from a source; OPERATOR_LATER: to be called again with the same; or a
+ * negative error with a sentence: then the frame is lost to this operator and the outputs are
+ * empty frames, to be sent on. */
 int operator_process(struct operator_instance *instance, uint64_t sequence,
                      struct frame *const *inputs, struct operator_result *ret_result,
                      struct error *err);

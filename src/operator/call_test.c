@@ -294,6 +294,62 @@ static void a_source_may_be_late_and_ends(void **state)
     operator_result_finish(&result);
 }
 
+/* `shy` takes a frame when it is asked the second time. */
+static int shy_process(struct brume_call *call, void *state)
+{
+    bool *asked = state;
+    int ret = brume_forward(call, 0, 0, 0);
+
+    if (ret == 0 && !*asked) {
+        *asked = true;
+        brume_say(call, "not yet");
+        brume_wait(call, 7);
+        return BRUME_LATER;
+    }
+    *asked = false;
+    return brume_sequence(call) == 1 ? BRUME_END : ret;
+}
+
+static int shy_open(struct brume_call *call, void **ret_state)
+{
+    (void)call;
+    *ret_state = memory_new(1, sizeof(bool));
+    return 0;
+}
+
+static void an_operator_with_inputs_may_take_them_later_but_does_not_end(void **state)
+{
+    const struct brume_operator shy = {.abi = BRUME_ABI,
+                                       .name = "shy",
+                                       .inputs = scale_inputs,
+                                       .outputs = scale_outputs,
+                                       .open = shy_open,
+                                       .process = shy_process,
+                                       .close = free};
+    const struct operator_setup setup = {.type = &shy, .name = "shy"};
+    const struct tensor_shape shape = {.type = TENSOR_U8, .rank = 1, .dims = {1}};
+    cleanup(operator_closep) struct operator_instance *instance = NULL;
+    struct tensor *tensor;
+    struct operator_result result;
+    struct error err;
+    (void)state;
+
+    assert_int_equal(operator_open(&setup, &instance, &err), 0);
+    assert_int_equal(tensor_create(&shape, &tensor, &err), 0);
+    cleanup(frame_unrefp) struct frame *frame = frame_create(0, 1, NULL, 1, &tensor);
+    for (uint64_t i = 0; i < 2; i++) {
+        assert_int_equal(operator_process(instance, i, &frame, &result, &err), OPERATOR_LATER);
+        assert_int_equal(result.wait_ms, 7);
+        assert_int_equal(result.n_outputs, 0);
+        assert_string_equal(result.said[0], "not yet");
+        operator_result_finish(&result);
+        assert_int_equal(operator_process(instance, i, &frame, &result, &err),
+                         i == 0 ? 0 : -EPROTO);
+        assert_int_equal(result.outputs[0]->n_tensors, i == 0 ? 1 : 0);
+        operator_result_finish(&result);
+    }
+}
+
 /* `thrice` gives what it gets three times over. */
 static int thrice_process(struct brume_call *call, void *state)
 {
@@ -334,6 +390,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_goes_through_with_its_number_time_and_view),
+        cmocka_unit_test(an_operator_with_inputs_may_take_them_later_but_does_not_end),
         cmocka_unit_test(an_output_that_no_message_carries_costs_the_frame),
         cmocka_unit_test(a_port_without_output_gets_an_empty_frame),
         cmocka_unit_test(an_empty_input_makes_empty_outputs_without_a_call),

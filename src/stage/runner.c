@@ -12,9 +12,13 @@
 #include "operator/registry.h"
 #include "stage/runner_state.h"
 
-/* One turn of an operator, from the loop to a worker and back. */
+/* One turn of an operator, from the loop to a worker and back; again and again as long as the
+ * operator cannot take its inputs yet. For the core it runs all the while. */
 struct turn {
     uv_work_t work;
+    uv_timer_t again;
+    bool waited;                  /* the timer is there */
+    struct turn *previous, *next; /* of those that wait */
     struct runner *runner;
     unsigned operator_id, n_frames;
     uint64_t sequence, done, began_ns, ended_ns;
@@ -195,6 +199,64 @@ static void count_turn(struct runner *runner, const struct turn *turn)
     }
 }
 
+static void turn_free(struct turn *turn)
+{
+    operator_result_finish(&turn->result);
+    for (unsigned i = 0; i < turn->n_frames; i++) {
+        frame_unref(turn->frames[i]);
+    }
+    free(turn);
+}
+
+static void timer_closed(uv_handle_t *timer)
+{
+    turn_free(timer->data);
+}
+
+static void turn_destroy(struct turn *turn)
+{
+    if (turn->waited) {
+        uv_close((uv_handle_t *)&turn->again, timer_closed);
+    } else {
+        turn_free(turn);
+    }
+}
+
+static void turn_ended(uv_work_t *work, int status);
+
+static void again_due(uv_timer_t *timer)
+{
+    struct turn *turn = timer->data;
+    struct runner *runner = turn->runner;
+
+    *(turn->previous != NULL ? &turn->previous->next : &runner->waiting) = turn->next;
+    if (turn->next != NULL) {
+        turn->next->previous = turn->previous;
+    }
+    runner->n_working++;
+    uv_queue_work(runner->loop, &turn->work, turn_run, turn_ended);
+}
+
+static void turn_waits(struct turn *turn)
+{
+    struct runner *runner = turn->runner;
+
+    runner->events->waits(runner->owner, turn->operator_id, turn->sequence, &turn->result);
+    if (!turn->waited) {
+        uv_timer_init(runner->loop, &turn->again);
+        turn->again.data = turn;
+        turn->waited = true;
+    }
+    uv_timer_start(&turn->again, again_due, turn->result.wait_ms, 0);
+    operator_result_finish(&turn->result);
+    turn->previous = NULL;
+    turn->next = runner->waiting;
+    if (turn->next != NULL) {
+        turn->next->previous = turn;
+    }
+    runner->waiting = turn;
+}
+
 static void turn_ended(uv_work_t *work, int status)
 {
     struct turn *turn = work->data;
@@ -203,14 +265,14 @@ static void turn_ended(uv_work_t *work, int status)
     (void)status;
     if (!runner_work_over(runner)) {
         count_turn(runner, turn);
+        if (turn->r == OPERATOR_LATER && turn->n_frames > 0) {
+            turn_waits(turn);
+            return;
+        }
         runner->events->ran(runner->owner, turn->operator_id, turn->sequence, turn->r,
                             &turn->result);
     }
-    operator_result_finish(&turn->result);
-    for (unsigned i = 0; i < turn->n_frames; i++) {
-        frame_unref(turn->frames[i]);
-    }
-    free(turn);
+    turn_destroy(turn);
 }
 
 void runner_run(struct runner *runner, const struct core_effect *effect, uint64_t done)
@@ -240,6 +302,12 @@ void runner_destroy(struct runner *runner)
         return;
     }
     runner->events = NULL;
+    while (runner->waiting != NULL) {
+        struct turn *turn = runner->waiting;
+
+        runner->waiting = turn->next;
+        turn_destroy(turn);
+    }
     if (runner->n_working == 0) {
         runner_free(runner);
     }

@@ -30,9 +30,13 @@ struct runner_counters {
 struct runner_events {
     void (*opened)(void *owner, const struct error *err); /* NULL: every operator is open */
     /* `result` is the runner's; what the callback takes out of it is its own. `r` is that of
-     * operator_process(): an error was logged and counted, its outputs are empty frames. */
+     * operator_process(): an error was logged and counted, its outputs are empty frames. That a
+     * source has nothing yet is OPERATOR_LATER. */
     void (*ran)(void *owner, unsigned operator_id, uint64_t sequence, int r,
                 struct operator_result *result);
+    /* An operator that has inputs could not take them yet, and gets them again by itself. */
+    void (*waits)(void *owner, unsigned operator_id, uint64_t sequence,
+                  const struct operator_result *result);
     /* What runner_save() and runner_keep() were asked for is done. */
     void (*saved)(void *owner, unsigned operator_id, const struct error *err);
     void (*kept)(void *owner, unsigned operator_id, const struct error *err);

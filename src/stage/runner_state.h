@@ -24,6 +24,7 @@ struct runner {
     uv_work_t opening;
     struct error open_error; /* code 0: none */
     unsigned n_working;
+    struct turn *waiting; /* those that are to be tried again */
 };
 
 /* Counts a piece of work off; the last one of a runner that is being destroyed frees it. True:

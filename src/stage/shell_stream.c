@@ -112,18 +112,19 @@ static void peer_was_lost(void *owner, const char *peer, const char *why)
 
 static const struct peers_events peers_events = {stream_feed, mark_now, peer_was_lost};
 
-/* Lines go to the controller, which prints each once: it knows how far it has heard. */
+/* Lines go to the controller, which prints those of a frame once: it knows how far it has
+ * heard. Those of an operator that waits are of no frame. */
 static void pass_on_lines(struct shell *shell, unsigned operator_id, uint64_t sequence,
-                          const struct operator_result *result)
+                          bool waits, const struct operator_result *result)
 {
     json_t *lines = json_array();
 
     for (size_t i = 0; i < result->n_said; i++) {
         json_array_append_new(lines, json_line(result->said[i]));
     }
-    shell_say(shell, json_pack("{sssssIso}", "type", "say", "operator",
+    shell_say(shell, json_pack("{sssssIsbso}", "type", "say", "operator",
                                shell->config->operators[operator_id]->name, "sequence",
-                               (json_int_t)sequence, "lines", lines));
+                               (json_int_t)sequence, "waits", waits, "lines", lines));
 }
 
 static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
@@ -140,7 +141,7 @@ static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
         say_working(shell);
     }
     if (result->n_said > 0) {
-        pass_on_lines(shell, operator_id, sequence, result);
+        pass_on_lines(shell, operator_id, sequence, r == OPERATOR_LATER, result);
     }
     if (r == OPERATOR_END) {
         event.kind = CORE_SOURCE_ENDED;
@@ -158,6 +159,14 @@ static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
         return;
     }
     stream_feed(shell, &event, &err);
+}
+
+static void waits(void *owner, unsigned operator_id, uint64_t sequence,
+                  const struct operator_result *result)
+{
+    if (result->n_said > 0) {
+        pass_on_lines(owner, operator_id, sequence, true, result);
+    }
 }
 
 static void opened(void *owner, const struct error *failure)
@@ -222,7 +231,7 @@ static void kept(void *owner, unsigned operator_id, const struct error *failure)
     }
 }
 
-static const struct runner_events runner_events = {opened, ran, saved, kept};
+static const struct runner_events runner_events = {opened, ran, waits, saved, kept};
 
 static unsigned count_outputs(void *owner, const char *use)
 {

@@ -273,6 +273,42 @@ static void a_stage_that_is_stopped_before_the_link_is_up_just_ends(void **state
     shell_stop(desk->shell);
 }
 
+/* The same with another sink; see tests/fixture/lazy_sink.c. */
+static void configure_lazy(struct desk *desk, const char *takes)
+{
+    static const char sink[] = "'use': 'null-sink', 'group': 'all', 'params': [";
+    const char *at = strstr(deployment, sink);
+    cleanup(memory_free) char *text = memory_format(
+        "{'type': 'configure', 'state': null, 'data_token': 'data', 'peers': {}, "
+        "'drain': false, 'deployment': %.*s'use': 'lazy-sink', 'group': 'all', 'params': "
+        "[{'name': 'takes', 'value': '%s'}%s}",
+        (int)(at - deployment), deployment, takes, at + sizeof(sink) - 1);
+
+    say(desk, text);
+}
+
+static void a_sink_that_takes_its_frames_later_gets_each_again(void **state)
+{
+    struct desk *desk = *state;
+
+    wait_for(desk, "hello");
+    configure_lazy(desk, "true");
+    wait_for(desk, "hello ready working say say say say say say finished");
+    say(desk, "{'type': 'stop'}");
+    until_lost(desk);
+}
+
+static void a_sink_that_takes_nothing_does_not_keep_a_stage_from_ending(void **state)
+{
+    struct desk *desk = *state;
+
+    wait_for(desk, "hello");
+    configure_lazy(desk, "false");
+    wait_for(desk, "hello ready working say");
+    say(desk, "{'type': 'stop'}");
+    until_lost(desk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +322,10 @@ int main(void)
             what_fails_while_the_link_is_down_is_told_after_the_next_hello, start, stop),
         cmocka_unit_test_setup_teardown(that_it_has_finished_is_said_again_after_each_hello,
                                         start, stop),
+        cmocka_unit_test_setup_teardown(a_sink_that_takes_its_frames_later_gets_each_again,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(
+            a_sink_that_takes_nothing_does_not_keep_a_stage_from_ending, start, stop),
         cmocka_unit_test_setup_teardown(a_stage_that_is_stopped_before_the_link_is_up_just_ends,
                                         start, stop),
     };
