@@ -9,6 +9,8 @@
  * is begun anew, or added to with `append: true`. A file without a run's name is begun anew
  * each time the operator is opened.
  *
+ * A frame for which the disk has no room waits until it has, and the stream with it.
+ *
  * A line is one write(): it survives the end of the process, not of the machine's power.
  */
 #include <errno.h>
@@ -26,6 +28,7 @@
 #include "base/memory.h"
 #include "operator/builtin.h"
 #include "operator/describe.h"
+#include "operator/patience.h"
 
 enum { LINE_MAX_SIZE = 4 << 20 };
 
@@ -46,6 +49,7 @@ struct sink {
     char *run; /* or NULL */
     bool any;  /* `last` is in the file */
     uint64_t last;
+    bool told; /* that a frame waits for room */
 };
 
 static void close_sink(void *state)
@@ -175,14 +179,14 @@ static json_t *time_text(uint64_t ns)
 }
 
 /* A line that could be written in part only is taken back. */
-static int write_line(struct brume_call *call, const struct sink *sink, const char *line,
-                      size_t size)
+static int write_line(struct brume_call *call, struct sink *sink, const char *line, size_t size)
 {
+    const char *path = brume_param(call, "path");
     struct stat before;
     size_t done = 0;
 
     if (fstat(sink->fd, &before) < 0) {
-        return brume_fail(call, "cannot write: %s", strerrordesc_np(errno));
+        return brume_fail(call, "cannot write '%s': %s", path, strerrordesc_np(errno));
     }
     while (done < size) {
         ssize_t n = write(sink->fd, line + done, size - done);
@@ -191,13 +195,17 @@ static int write_line(struct brume_call *call, const struct sink *sink, const ch
             int code = errno;
 
             if (S_ISREG(before.st_mode) && ftruncate(sink->fd, before.st_size) < 0) {
-                return brume_fail(call, "cannot write, and a torn line is left: %s",
+                return brume_fail(call, "cannot write '%s', and a torn line is left: %s", path,
                                   strerrordesc_np(code));
             }
-            return brume_fail(call, "cannot write: %s", strerrordesc_np(code));
+            return S_ISREG(before.st_mode) && patience_helps(code)
+                       ? patience_wait(call, &sink->told, "cannot write '%s': the disk is full",
+                                       path)
+                       : brume_fail(call, "cannot write '%s': %s", path, strerrordesc_np(code));
         }
         done += n > 0 ? (size_t)n : 0;
     }
+    patience_over(call, &sink->told, path);
     return 0;
 }
 

@@ -170,9 +170,10 @@ char *rig_hear(struct operator_instance *instance, uint64_t sequence,
     struct operator_result result;
     struct error err;
     char *said = NULL;
+    int ret = operator_process(instance, sequence, inputs, &result, &err);
 
-    if (operator_process(instance, sequence, inputs, &result, &err) != 0) {
-        fail_msg("%s", err.text);
+    if (ret != 0 && ret != OPERATOR_LATER) {
+        fail_msg("%d: %s", ret, ret < 0 ? err.text : "there is no such frame");
     }
     if (result.n_said > 0) {
         said = memory_text(result.said[0]);

@@ -38,7 +38,7 @@ struct frame *rig_await(struct operator_instance *instance, uint64_t sequence);
 /* Asks a source for a frame, which it does not have, until it says something with `text` in it.
  */
 void rig_await_said(struct operator_instance *instance, uint64_t sequence, const char *text);
-/* Processes a frame and returns what was said, malloc'ed; NULL: nothing. */
+/* Processes a frame, or tries to, and returns what was said, malloc'ed; NULL: nothing. */
 char *rig_hear(struct operator_instance *instance, uint64_t sequence,
                struct frame *const *inputs);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -155,7 +156,7 @@ static void what_is_no_line_of_ours_is_replaced(void **state)
     rig_remove(folder);
 }
 
-static void a_full_disk_costs_the_frame_and_says_so(void **state)
+static void a_device_that_takes_nothing_costs_the_frame_and_says_so(void **state)
 {
     cleanup(operator_closep) struct operator_instance *sink =
         RIG_OPEN("json-sink", "path", "/dev/full");
@@ -164,7 +165,46 @@ static void a_full_disk_costs_the_frame_and_says_so(void **state)
     (void)state;
 
     assert_true(rig_try(sink, 0, &boxes, &err) < 0);
-    assert_string_equal(err.text, "json-sink: cannot write: No space left on device");
+    assert_string_equal(err.text,
+                        "json-sink: cannot write '/dev/full': No space left on device");
+}
+
+static void a_frame_waits_for_room_on_the_disk_and_says_so(void **state)
+{
+    char *folder = rig_folder();
+    cleanup(memory_free) char *path = memory_format("%s/out.json", folder);
+    cleanup(memory_free) char *filling = memory_format("%s/filling", folder);
+    cleanup(memory_free) char *full =
+        memory_format("json-sink: cannot write '%s': the disk is full; the stream waits, and "
+                      "it is tried again",
+                      path);
+    cleanup(memory_free) char *again =
+        memory_format("json-sink: '%s' can be written again; nothing was lost", path);
+    cleanup(frame_unrefp) struct frame *boxes = rig_boxes(1, found, "cat\ndog\n");
+    static const char nothing[64 << 10];
+    struct error err = {0};
+    (void)state;
+
+    if (mount("none", folder, "tmpfs", 0, "size=64k") < 0) {
+        rig_remove(folder);
+        print_message("a small disk needs root: skipped\n");
+        skip();
+    }
+    struct operator_instance *sink = RIG_OPEN("json-sink", "path", path, "run", "a1");
+    assert_true(file_write(filling, nothing, sizeof(nothing), &err) < 0 ||
+                access(filling, F_OK) == 0);
+    cleanup(memory_free) char *said = rig_hear(sink, 0, &boxes);
+    assert_string_equal(said, full);
+    assert_int_equal(rig_try(sink, 0, &boxes, &err), OPERATOR_LATER);
+    assert_null(rig_hear(sink, 0, &boxes));
+    unlink(filling);
+    cleanup(memory_free) char *then = rig_hear(sink, 0, &boxes);
+    assert_string_equal(then, again);
+    feed(sink, 1);
+    operator_close(sink);
+    expect_frames(path, "0 1 ");
+    umount2(folder, MNT_DETACH);
+    rig_remove(folder);
 }
 
 static void boxes_that_json_cannot_say_are_not_left_out(void **state)
@@ -233,7 +273,8 @@ int main(void)
         cmocka_unit_test(a_torn_line_is_cut_off_and_written_again),
         cmocka_unit_test(another_run_begins_anew_or_adds),
         cmocka_unit_test(what_is_no_line_of_ours_is_replaced),
-        cmocka_unit_test(a_full_disk_costs_the_frame_and_says_so),
+        cmocka_unit_test(a_device_that_takes_nothing_costs_the_frame_and_says_so),
+        cmocka_unit_test(a_frame_waits_for_room_on_the_disk_and_says_so),
         cmocka_unit_test(boxes_that_json_cannot_say_are_not_left_out),
         cmocka_unit_test(the_console_tells_kinds_apart),
         cmocka_unit_test(counting_is_by_label),

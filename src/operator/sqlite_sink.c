@@ -11,6 +11,9 @@
  * anew, or goes on behind it with `append: true`: then `base` is what it adds to its frames'
  * numbers. A table without a run's name is begun anew each time the operator is opened.
  *
+ * A frame that cannot be written because the disk is full, or because another program has the
+ * database locked, waits until it can, and the stream with it.
+ *
  * A write-ahead log lets others read meanwhile. As with other sinks, what was written survives
  * the end of the process; the machine's power may take the last of it, but never leaves a torn
  * database.
@@ -19,6 +22,7 @@
 #include <ctype.h>
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -26,9 +30,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "operator/patience.h"
 #include "operator/readings.h"
 
-enum { TABLE_NAME_MAX = 63 };
+enum { TABLE_NAME_MAX = 63, WHY_MAX = 4400 };
 
 static const char mark_table[] = "brume_mark";
 
@@ -53,6 +58,9 @@ struct sink {
     bool any;          /* `last` is in the table */
     uint64_t last;
     int64_t base;
+    char why[WHY_MAX]; /* what SQLite said last, as a sentence */
+    bool passes;       /* that may be over by itself */
+    bool told;         /* that a frame waits for it */
 };
 
 static void close_sink(void *state)
@@ -77,26 +85,38 @@ static void finalize_statement(sqlite3_stmt **statement)
     sqlite3_finalize(*statement);
 }
 
-/* What SQLite said last, as a sentence. */
-static int failed(struct brume_call *call, const struct sink *sink)
+/* A disk may be full in more ways than SQLite knows. */
+static bool is_full(struct sink *sink)
 {
-    const char *path = brume_param(call, "path");
+    int code = sqlite3_errcode(sink->database);
 
-    switch (sqlite3_errcode(sink->database)) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return brume_fail(call, "another program has '%s' locked, for over %s", path,
-                          brume_param(call, "wait"));
-    case SQLITE_FULL:
-        return brume_fail(call, "cannot write '%s': the disk is full", path);
-    case SQLITE_NOTADB:
-        return brume_fail(call, "'%s' is not an SQLite database", path);
-    default:
-        return brume_fail(call, "cannot write '%s': %s", path, sqlite3_errmsg(sink->database));
-    }
+    return code == SQLITE_FULL ||
+           (code == SQLITE_IOERR && patience_helps(sqlite3_system_errno(sink->database)));
 }
 
-static int run_sql(struct brume_call *call, const struct sink *sink, const char *sql)
+static int failed(struct brume_call *call, struct sink *sink)
+{
+    const char *path = brume_param(call, "path");
+    int code = sqlite3_errcode(sink->database);
+
+    sink->passes = true;
+    if (is_full(sink)) {
+        snprintf(sink->why, WHY_MAX, "cannot write '%s': the disk is full", path);
+    } else if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+        snprintf(sink->why, WHY_MAX, "another program has '%s' locked, for over %s", path,
+                 brume_param(call, "wait"));
+    } else if (code == SQLITE_NOTADB) {
+        sink->passes = false;
+        snprintf(sink->why, WHY_MAX, "'%s' is not an SQLite database", path);
+    } else {
+        sink->passes = false;
+        snprintf(sink->why, WHY_MAX, "cannot write '%s': %s", path,
+                 sqlite3_errmsg(sink->database));
+    }
+    return brume_fail(call, "%s", sink->why);
+}
+
+static int run_sql(struct brume_call *call, struct sink *sink, const char *sql)
 {
     int code = sqlite3_exec(sink->database, sql, NULL, NULL, NULL);
 
@@ -104,12 +124,12 @@ static int run_sql(struct brume_call *call, const struct sink *sink, const char 
 }
 
 /* SQL with the table's name in it, malloc'ed; the name was checked. */
-static char *about_table(const struct sink *sink, const char *before, const char *after)
+static char *about_table(struct sink *sink, const char *before, const char *after)
 {
     return memory_format("%s \"%s\" %s", before, sink->table, after);
 }
 
-static int prepare(struct brume_call *call, const struct sink *sink, const char *sql,
+static int prepare(struct brume_call *call, struct sink *sink, const char *sql,
                    sqlite3_stmt **ret_statement)
 {
     int code = sqlite3_prepare_v2(sink->database, sql, -1, ret_statement, NULL);
@@ -117,7 +137,7 @@ static int prepare(struct brume_call *call, const struct sink *sink, const char 
     return code == SQLITE_OK ? 0 : failed(call, sink);
 }
 
-static void roll_back(const struct sink *sink)
+static void roll_back(struct sink *sink)
 {
     if (sqlite3_get_autocommit(sink->database) == 0) {
         sqlite3_exec(sink->database, "ROLLBACK", NULL, NULL, NULL);
@@ -213,7 +233,7 @@ static int recall(struct brume_call *call, struct sink *sink)
     return code == SQLITE_DONE ? 0 : failed(call, sink);
 }
 
-static int write_mark(struct brume_call *call, const struct sink *sink, const uint64_t *last)
+static int write_mark(struct brume_call *call, struct sink *sink, const uint64_t *last)
 {
     sqlite3_bind_text(sink->mark, 1, sink->table, -1, SQLITE_STATIC);
     sqlite3_bind_text(sink->mark, 2, sink->run, -1, SQLITE_STATIC);
@@ -271,8 +291,8 @@ static int open_sink(struct brume_call *call, void **ret_state)
     return 0;
 }
 
-static int insert(struct brume_call *call, const struct sink *sink,
-                  const struct reading *reading, size_t i)
+static int insert(struct brume_call *call, struct sink *sink, const struct reading *reading,
+                  size_t i)
 {
     sqlite3_stmt *row = sink->insert;
 
@@ -284,6 +304,23 @@ static int insert(struct brume_call *call, const struct sink *sink,
     sqlite3_bind_double(row, 6, reading->value);
     int ret = sqlite3_step(row) == SQLITE_DONE ? 0 : failed(call, sink);
     sqlite3_reset(row);
+    return ret;
+}
+
+static int write_frame(struct brume_call *call, struct sink *sink,
+                       const struct readings *readings)
+{
+    uint64_t sequence = brume_sequence(call);
+    int ret = run_sql(call, sink, "BEGIN IMMEDIATE");
+
+    for (size_t i = 0; ret == 0 && i < readings->n; i++) {
+        ret = insert(call, sink, &readings->list[i], i);
+    }
+    ret = ret < 0 ? ret : write_mark(call, sink, &sequence);
+    ret = ret < 0 ? ret : run_sql(call, sink, "COMMIT");
+    if (ret < 0) {
+        roll_back(sink);
+    }
     return ret;
 }
 
@@ -300,16 +337,14 @@ static int process(struct brume_call *call, void *state)
         return brume_fail(call, "a frame's number is larger than SQLite has");
     }
     int ret = readings_input(call, 0, &readings);
-    ret = ret < 0 ? ret : run_sql(call, sink, "BEGIN IMMEDIATE");
-    for (size_t i = 0; ret == 0 && i < readings.n; i++) {
-        ret = insert(call, sink, &readings.list[i], i);
-    }
-    ret = ret < 0 ? ret : write_mark(call, sink, &sequence);
-    ret = ret < 0 ? ret : run_sql(call, sink, "COMMIT");
     if (ret < 0) {
-        roll_back(sink);
         return ret;
     }
+    ret = write_frame(call, sink, &readings);
+    if (ret < 0) {
+        return sink->passes ? patience_wait(call, &sink->told, "%s", sink->why) : ret;
+    }
+    patience_over(call, &sink->told, brume_param(call, "path"));
     sink->any = true;
     sink->last = sequence;
     return 0;

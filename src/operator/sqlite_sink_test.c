@@ -183,13 +183,39 @@ static void two_tables_have_two_marks(void **state)
     rig_remove(folder);
 }
 
-static void a_locked_database_costs_the_frame_and_says_so(void **state)
+/* A frame that cannot be written: it waits, which is told once. */
+static void expect_waiting(struct operator_instance *sink, uint64_t sequence,
+                           const char *wanted)
+{
+    cleanup(frame_unrefp) struct frame *readings = rig_readings(2, rows, names);
+    cleanup(memory_free) char *said = rig_hear(sink, sequence, &readings);
+    struct error err;
+
+    assert_string_equal(said, wanted);
+    assert_null(rig_hear(sink, sequence, &readings));
+    assert_int_equal(rig_try(sink, sequence, &readings, &err), OPERATOR_LATER);
+}
+
+static void expect_written_again(struct operator_instance *sink, uint64_t sequence,
+                                 const char *path)
+{
+    cleanup(frame_unrefp) struct frame *readings = rig_readings(2, rows, names);
+    cleanup(memory_free) char *said = rig_hear(sink, sequence, &readings);
+    cleanup(memory_free) char *wanted =
+        memory_format("sqlite-sink: '%s' can be written again; nothing was lost", path);
+
+    assert_string_equal(said, wanted);
+    assert_null(rig_hear(sink, sequence + 1, &readings));
+}
+
+static void a_frame_waits_for_a_locked_database_and_says_so(void **state)
 {
     char *folder = rig_folder();
     cleanup(memory_free) char *path = memory_format("%s/out.db", folder);
-    cleanup(memory_free) char *wanted =
+    cleanup(memory_free) char *refused =
         memory_format("sqlite-sink: another program has '%s' locked, for over 10ms", path);
-    cleanup(frame_unrefp) struct frame *readings = rig_readings(2, rows, names);
+    cleanup(memory_free) char *wanted =
+        memory_format("%s; the stream waits, and it is tried again", refused);
     struct operator_instance *sink =
         RIG_OPEN("sqlite-sink", "path", path, "run", "a1", "wait", "10ms");
     sqlite3 *other = NULL;
@@ -198,26 +224,27 @@ static void a_locked_database_costs_the_frame_and_says_so(void **state)
 
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    assert_true(rig_try(sink, 0, &readings, &err) < 0);
-    assert_string_equal(err.text, wanted);
+    expect_waiting(sink, 0, wanted);
     RIG_REFUSE(&err, "sqlite-sink", "path", path, "run", "a1", "wait", "10ms");
-    assert_string_equal(err.text, wanted);
+    assert_string_equal(err.text, refused);
     sqlite3_close(other);
-    feed(sink, 1);
+    expect_written_again(sink, 0, path);
     operator_close(sink);
-    expect_frames(path, "1 ");
+    expect_frames(path, "0 1 ");
     rig_remove(folder);
 }
 
-static void a_full_disk_costs_the_frame_and_says_so(void **state)
+static void a_frame_waits_for_room_on_the_disk_and_says_so(void **state)
 {
     char *folder = rig_folder();
     cleanup(memory_free) char *path = memory_format("%s/out.db", folder);
+    cleanup(memory_free) char *filling = memory_format("%s/filling", folder);
     cleanup(memory_free) char *wanted =
-        memory_format("sqlite-sink: cannot write '%s': the disk is full", path);
-    cleanup(frame_unrefp) struct frame *readings = rig_readings(2, rows, names);
+        memory_format("sqlite-sink: cannot write '%s': the disk is full; the stream waits, and "
+                      "it is tried again",
+                      path);
+    static const char nothing[300 << 10];
     struct error err = {0};
-    uint64_t sequence = 0;
     (void)state;
 
     if (mount("none", folder, "tmpfs", 0, "size=512k") < 0) {
@@ -225,14 +252,26 @@ static void a_full_disk_costs_the_frame_and_says_so(void **state)
         print_message("a small disk needs root: skipped\n");
         skip();
     }
+    assert_int_equal(file_write(filling, nothing, sizeof(nothing), &err), 0);
     struct operator_instance *sink = RIG_OPEN("sqlite-sink", "path", path, "run", "a1");
-    while (sequence < 10000 && rig_try(sink, sequence, &readings, &err) == 0) {
-        sequence++;
+    uint64_t sequence = 0;
+    for (;; sequence++) {
+        cleanup(frame_unrefp) struct frame *readings = rig_readings(2, rows, names);
+        if (rig_try(sink, sequence, &readings, &err) != 0) {
+            break;
+        }
     }
     operator_close(sink);
+    sink = RIG_OPEN("sqlite-sink", "path", path, "run", "a1");
+    expect_waiting(sink, sequence, wanted);
+    assert_int_equal(unlink(filling), 0);
+    expect_written_again(sink, sequence, path);
+    operator_close(sink);
+    cleanup(memory_free) char *all = memory_format(
+        "%llu|%llu ", (unsigned long long)sequence + 2, (unsigned long long)sequence + 1);
+    expect(path, "SELECT count(*), max(sequence) FROM readings WHERE i = 1", all);
     umount2(folder, MNT_DETACH);
     rig_remove(folder);
-    assert_string_equal(err.text, wanted);
 }
 
 static void what_cannot_be_written_is_refused(void **state)
@@ -297,8 +336,8 @@ int main(void)
         cmocka_unit_test(another_run_begins_anew_or_adds),
         cmocka_unit_test(without_a_run_each_opening_begins_anew),
         cmocka_unit_test(two_tables_have_two_marks),
-        cmocka_unit_test(a_locked_database_costs_the_frame_and_says_so),
-        cmocka_unit_test(a_full_disk_costs_the_frame_and_says_so),
+        cmocka_unit_test(a_frame_waits_for_a_locked_database_and_says_so),
+        cmocka_unit_test(a_frame_waits_for_room_on_the_disk_and_says_so),
         cmocka_unit_test(what_cannot_be_written_is_refused),
         cmocka_unit_test(what_are_no_readings_costs_the_frame),
     };

@@ -236,7 +236,8 @@ static void a_sink_that_refuses_its_frames_fails_the_run(void **state)
                                "with: { path: /dev/full } }\n");
     SCENARIO_RUN(74, &out, &err, "run", "street.yaml", "--devices", "1", "--json");
     assert_non_null(strstr(err, "warning: 'out' refused a frame: "));
-    assert_non_null(strstr(err, "/one.jpg: cannot write: No space left on device\n"));
+    assert_non_null(
+        strstr(err, "/one.jpg: cannot write '/dev/full': No space left on device\n"));
     assert_non_null(strstr(err, "brume: 1 of 1 frames were not delivered: an operator refused "
                                 "them, and said why above\n"));
     cleanup(json_decrefp) json_t *report = scenario_json(out);
