@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <mqtt_protocol.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -43,9 +44,13 @@ void mqtt_client_complain(struct mqtt_client *client, const char *format, ...)
 
 static void fail(struct mqtt_client *client, uint64_t now_ms, const char *why)
 {
-    bool stable = client->state == MQTT_UP && now_ms - client->since_ms >= STABLE_MS;
+    bool up = client->state == MQTT_UP;
+    bool stable = up && now_ms - client->since_ms >= STABLE_MS;
 
-    mqtt_client_complain(client, "%s at %s; trying again", why, client->setup.broker);
+    mqtt_client_complain(client,
+                         up ? "the connection to %s is lost: %s; trying again"
+                            : "no connection to %s: %s; trying again",
+                         client->setup.broker, why);
     client->backoff_ms = stable ? BACKOFF_FIRST_MS : client->backoff_ms;
     client->retry_ms = now_ms + client->backoff_ms;
     client->backoff_ms *= 2;
@@ -58,19 +63,18 @@ static void fail(struct mqtt_client *client, uint64_t now_ms, const char *why)
 /* libmosquitto's sentences end with a full stop. */
 static void fail_code(struct mqtt_client *client, uint64_t now_ms, int code)
 {
-    const char *text =
-        code == MOSQ_ERR_ERRNO ? strerrordesc_np(errno) : mosquitto_strerror(code);
+    const char *text = code == MOSQ_ERR_ERRNO       ? strerrordesc_np(errno)
+                       : code == MOSQ_ERR_CONN_LOST ? "the broker hung up"
+                                                    : mosquitto_strerror(code);
     char why[200];
 
     if (client->state == MQTT_DOWN) {
         return; /* a callback said why */
     }
     text = client->detail[0] != '\0' ? client->detail : text;
-    snprintf(why, sizeof(why), "%s: %.150s",
-             client->state == MQTT_UP ? "the connection is lost" : "no connection",
-             text != NULL ? text : "for no known reason");
+    snprintf(why, sizeof(why), "%.150s", text != NULL ? text : "for no known reason");
     size_t size = strlen(why);
-    if (why[size - 1] == '.') {
+    if (size > 0 && why[size - 1] == '.') {
         why[size - 1] = '\0';
     }
     fail(client, now_ms, why);
@@ -186,15 +190,13 @@ static void finish_connecting(struct mqtt_client *client, uint64_t now_ms)
 {
     socklen_t size = sizeof(int);
     int code = 0;
-    char why[200];
 
     if (!is_ready(client, POLLOUT)) {
         return;
     }
     getsockopt(mosquitto_socket(client->mosquitto), SOL_SOCKET, SO_ERROR, &code, &size);
     if (code != 0) {
-        snprintf(why, sizeof(why), "no connection: %s", strerrordesc_np(code));
-        fail(client, now_ms, why);
+        fail(client, now_ms, strerrordesc_np(code));
         return;
     }
     mqtt_client_enter(client, MQTT_GREETING, now_ms);
@@ -303,7 +305,13 @@ void mqtt_client_tend(struct mqtt_client *client, uint64_t now_ms)
 void mqtt_client_leave(struct mqtt_client *client)
 {
     if (client != NULL && client->state == MQTT_UP) {
-        mosquitto_disconnect(client->mosquitto);
+        mosquitto_property *properties = NULL;
+
+        if (client->setup.v5) {
+            mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, 0);
+        }
+        mosquitto_disconnect_v5(client->mosquitto, 0, properties);
+        mosquitto_property_free_all(&properties);
         mosquitto_loop_write(client->mosquitto, 1);
         client->state = MQTT_DOWN;
     }

@@ -2,8 +2,10 @@
  *
  * A frame is done when the broker has acknowledged all its messages (QoS 1: PUBACK, QoS 2:
  * PUBCOMP; QoS 0: when they are in the socket). process() waits for that and connects again
- * meanwhile if need be; what is not acknowledged after `timeout` is given up, and with the
- * connection everything that libmosquitto still had of the frame.
+ * meanwhile if need be; when there is something to tell of the connection it says so, and goes
+ * on where it was when it is called with the frame again, which it asks for now and then. What
+ * is not acknowledged after `timeout`, if there is one, is given up, and with the connection
+ * everything that libmosquitto still had of the frame.
  *
  * Within one life of the stage, QoS 2 is exactly once. A stage that was lost after publishing
  * and before its frame was counted publishes it again: the user properties brume-run,
@@ -36,6 +38,7 @@
 
 enum {
     KEEP_MS = 1000,
+    CALL_MS = 500, /* so long a call lasts, about, if it gets nowhere */
     WAITING_MAX =
         1000, /* messages that libmosquitto has, and the broker has not acknowledged */
 };
@@ -57,7 +60,8 @@ static const struct brume_param params[] = {
     {"will-topic", BRUME_TEXT, "", "where the broker publishes the last will", NULL, 0, 0},
     {"will-payload", BRUME_TEXT, "", "when the connection is lost without a good-bye", NULL, 0,
      0},
-    {"timeout", BRUME_DURATION, "30s", "how long to try to publish a frame", NULL, 0.1, 86400},
+    {"timeout", BRUME_DURATION, "",
+     "give up a frame that is not published by then; when left out, never", NULL, 0.1, 86400},
     {0},
 };
 
@@ -72,7 +76,9 @@ struct sink {
     enum mqtt_payload payload;
     int qos;
     bool retain;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms;        /* 0: none */
+    bool begun;                 /* a frame, and it is to go on */
+    uint64_t end_ms;            /* when it is given up */
     size_t given, acknowledged; /* messages of the frame: to libmosquitto, by the broker */
     int refusal;                /* reason code; 0: none */
 
@@ -253,47 +259,69 @@ static int give(struct brume_call *call, struct sink *sink,
     return 0;
 }
 
-static void tell(struct brume_call *call, struct sink *sink)
+static bool tell(struct brume_call *call, struct sink *sink)
 {
     const char *news = mqtt_client_news(sink->client);
 
     if (news != NULL) {
         brume_say(call, "%s: %s", brume_name(call), news);
     }
+    return news != NULL;
 }
 
+static int give_up(struct brume_call *call, const struct sink *sink, size_t n)
+{
+    const char *trouble = mqtt_client_trouble(sink->client);
+
+    return brume_fail(call, "the broker has not acknowledged %zu of %zu messages%s%s",
+                      n - sink->acknowledged, n, *trouble != '\0' ? ": " : "", trouble);
+}
+
+static void begin(struct sink *sink)
+{
+    if (!sink->begun) {
+        sink->begun = true;
+        sink->end_ms = sink->timeout_ms > 0 ? clock_ms() + sink->timeout_ms : UINT64_MAX;
+        sink->given = 0;
+        sink->acknowledged = 0;
+        sink->refusal = 0;
+    }
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* BRUME_LATER: the rest is still to be done, and perhaps something is to be told. */
 static int publish_all(struct brume_call *call, struct sink *sink,
                        const struct mqtt_publication *publication)
 {
-    uint64_t end_ms = clock_ms() + sink->timeout_ms;
+    uint64_t back_ms = clock_ms() + CALL_MS;
 
-    sink->given = 0;
-    sink->acknowledged = 0;
-    sink->refusal = 0;
     while (sink->acknowledged < publication->n) {
         uint64_t now_ms = clock_ms();
         int ret = 0;
 
-        if (now_ms >= end_ms) {
-            const char *trouble = mqtt_client_trouble(sink->client);
-
-            return brume_fail(call, "the broker has not acknowledged %zu of %zu messages%s%s",
-                              publication->n - sink->acknowledged, publication->n,
-                              *trouble != '\0' ? ": " : "", trouble);
+        if (now_ms >= sink->end_ms) {
+            return give_up(call, sink, publication->n);
         }
         if (mqtt_client_step(sink->client, now_ms)) {
             ret = give(call, sink, publication);
             mqtt_client_write(sink->client, now_ms);
             look_after(sink->client, now_ms);
         }
-        tell(call, sink);
         if (ret < 0) {
             return ret;
         }
         if (sink->acknowledged < publication->n) {
-            mqtt_client_wait(sink->client, now_ms, end_ms - now_ms);
+            if (tell(call, sink) || now_ms >= back_ms) {
+                return BRUME_LATER;
+            }
+            mqtt_client_wait(sink->client, now_ms, least(sink->end_ms, back_ms) - now_ms);
         }
     }
+    tell(call, sink);
     return sink->refusal == 0 ? 0
                               : brume_fail(call, "the broker refuses a message: %s",
                                            mosquitto_reason_string(sink->refusal));
@@ -310,6 +338,7 @@ static int process(struct brume_call *call, void *state)
         return ret;
     }
     pthread_mutex_lock(&sink->turn);
+    begin(sink);
     ret = sink->client == NULL ? connect_anew(call, sink) : 0;
     if (ret == 0) {
         ret = publish_all(call, sink, &publication);
@@ -317,6 +346,7 @@ static int process(struct brume_call *call, void *state)
     if (ret < 0 && sink->client != NULL && sink->acknowledged < sink->given) {
         mqtt_client_destroy(STEAL(sink->client));
     }
+    sink->begun = ret == BRUME_LATER;
     pthread_mutex_unlock(&sink->turn);
     return ret;
 }

@@ -82,6 +82,10 @@ static struct frame *process(struct operator_instance *instance, unsigned port,
     struct frame *output = NULL;
     int ret = operator_process(instance, sequence, inputs, &result, &err);
 
+    while (ret == OPERATOR_LATER && inputs != NULL) {
+        operator_result_finish(&result);
+        ret = operator_process(instance, sequence, inputs, &result, &err);
+    }
     if (ret != 0) {
         fail_msg("%d: %s", ret, ret < 0 ? err.text : "there is no such frame");
     }

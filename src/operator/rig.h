@@ -25,7 +25,8 @@ void rig_refuse(const char *const *words, struct error *ret_err);
 int rig_infer(const char *const *words, const struct operator_shapes *inputs,
               struct operator_shapes *ret_output, struct error *ret_err);
 
-/* Processes a frame and returns that of output port 0, to be unref'ed; NULL from a sink. */
+/* Processes a frame, however often an operator with inputs asks for it again, and returns that
+ * of output port 0, to be unref'ed; NULL from a sink. */
 struct frame *rig_process(struct operator_instance *instance, uint64_t sequence,
                           struct frame *const *inputs);
 /* The same for one input, which it takes. */
