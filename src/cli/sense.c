@@ -40,7 +40,8 @@ struct params {
 struct sense {
     const char *source;
     struct params from, to;
-    int64_t frames; /* 0: until the source ends */
+    int64_t frames;  /* 0: until the source ends */
+    char client[96]; /* at the broker, which lets only one of a name in */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -97,6 +98,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         }
         return 0;
     case ARGP_KEY_END: /* the first of a name counts */
+        add(&sense->to, "client", sense->client, state);
         add(&sense->to, "topic", "scale/{device}/{type}", state);
         return 0;
     case ARGP_KEY_ARG:
@@ -151,13 +153,34 @@ static void nap(uint64_t ms)
     usleep((useconds_t)((ms < NAP_MS ? ms : NAP_MS) * 1000));
 }
 
+static void tell(const struct operator_result *result)
+{
+    for (size_t i = 0; i < result->n_said; i++) {
+        fprintf(stderr, "%s\n", result->said[i]);
+    }
+}
+
+/* Until the broker has it, whatever becomes of the connection meanwhile. */
+static int send_on(struct operator_instance *sink, uint64_t sequence,
+                   struct frame *const *readings, struct error *err)
+{
+    int r = OPERATOR_LATER;
+
+    while (r == OPERATOR_LATER && !interrupted) {
+        cleanup(operator_result_finish) struct operator_result sent = {0};
+
+        r = operator_process(sink, sequence, readings, &sent, err);
+        tell(&sent);
+    }
+    return r;
+}
+
 /* One round of readings from the source to the broker; 0, OPERATOR_END, OPERATOR_LATER or an
  * error. */
 static int pass_on(struct operator_instance *source, struct operator_instance *sink,
                    uint64_t sequence, size_t *n_readings, struct error *err)
 {
     cleanup(operator_result_finish) struct operator_result made = {0};
-    cleanup(operator_result_finish) struct operator_result sent = {0};
     int r = operator_process(source, sequence, NULL, &made, err);
 
     if (r == OPERATOR_LATER) {
@@ -167,7 +190,7 @@ static int pass_on(struct operator_instance *source, struct operator_instance *s
         return r;
     }
     *n_readings += made.outputs[0]->tensors[0]->shape.dims[0];
-    return operator_process(sink, sequence, made.outputs, &sent, err);
+    return send_on(sink, sequence, made.outputs, err);
 }
 
 static int publish(const struct sense *sense, struct error *err)
@@ -198,7 +221,10 @@ static int run(int argc, char **argv)
     struct sense sense = {.source = "sensor-source"};
     struct sigaction action = {.sa_handler = interrupt};
     struct error err;
+    char host[64] = "";
 
+    gethostname(host, sizeof(host) - 1);
+    snprintf(sense.client, sizeof(sense.client), "brume-sense-%s-%d", host, (int)getpid());
     argp_parse(&argp, argc, argv, 0, NULL, &sense);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
