@@ -176,6 +176,19 @@ static void print_refused(const json_t *list)
     }
 }
 
+static void print_left_out(const json_t *list)
+{
+    size_t i;
+    json_t *left_out;
+
+    json_array_foreach(list, i, left_out)
+    {
+        double n = number(left_out, "count");
+        printf("%s  '%s' could not use %.0f of what came, and left %s out\n",
+               i == 0 ? "\n" : "", text(left_out, "operator"), n, n == 1 ? "it" : "them");
+    }
+}
+
 static void print_report(const json_t *report)
 {
     const json_t *frames = json_object_get(report, "frames");
@@ -200,6 +213,7 @@ static void print_report(const json_t *report)
     }
     print_links(json_object_get(report, "links"), seconds);
     print_refused(json_object_get(report, "refused"));
+    print_left_out(json_object_get(report, "left_out"));
     print_failures(json_object_get(report, "failures"));
 }
 

@@ -14,6 +14,7 @@ struct tally *tally_create(const struct deployment *deployment)
     for (size_t i = 0; i < deployment->n_stages; i++) {
         tally->members[i].stage = &deployment->stages[i];
         tally->members[i].refused = memory_new(deployment->n_operators, sizeof(struct count));
+        tally->members[i].left_out = memory_new(deployment->n_operators, sizeof(struct count));
         tally->members[i].links = json_object();
         tally->members[i].past_links = json_object();
     }
@@ -27,6 +28,7 @@ void tally_destroy(struct tally *tally)
     }
     for (size_t i = 0; i < tally->deployment->n_stages; i++) {
         free(tally->members[i].refused);
+        free(tally->members[i].left_out);
         json_decref(tally->members[i].links);
         json_decref(tally->members[i].past_links);
     }
@@ -167,6 +169,7 @@ static void carry_all(struct tally *tally, struct member *member)
     carry(&member->resent);
     for (size_t i = 0; i < tally->deployment->n_operators; i++) {
         carry(&member->refused[i]);
+        carry(&member->left_out[i]);
     }
     tally_add_links(member->past_links, member->links);
     json_object_clear(member->links);

@@ -137,7 +137,7 @@ json_t *tally_final(const struct tally *tally, double seconds, const double *pre
         const struct member *member = &tally->members[i];
         json_array_append_new(stages, final_stage(tally, member, seconds, predicted_busy[i]));
     }
-    return json_pack("{sssfsosos{sfsfsf}sosososo}", "application",
+    return json_pack("{sssfsosos{sfsfsf}sososososo}", "application",
                      tally->deployment->application, "seconds", seconds, "frames",
                      final_frames(tally, slowest), "rate",
                      slowest != NULL ? steady_rate(slowest, seconds) : frame_rate(0, seconds),
@@ -145,5 +145,5 @@ json_t *tally_final(const struct tally *tally, double seconds, const double *pre
                      histogram_quantile(&latency, 0.9) / 1000, "p99",
                      histogram_quantile(&latency, 0.99) / 1000, "stages", stages, "links",
                      final_links(tally), "failures", final_failures(tally), "refused",
-                     tally_final_refused(tally));
+                     tally_final_refused(tally), "left_out", tally_final_left_out(tally));
 }

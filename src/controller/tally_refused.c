@@ -28,6 +28,9 @@ void tally_take_refused(struct tally *tally, struct member *member, const json_t
     const struct deployment_operator *of =
         name != NULL ? deployment_operator(deployment, name) : NULL;
 
+    if (of != NULL) {
+        member->left_out[of - deployment->operators].now = json_count(entry, "left_out");
+    }
     if (of == NULL || first == NULL || last == NULL) {
         return;
     }
@@ -95,6 +98,48 @@ json_t *tally_final_refused(const struct tally *tally)
         json_array_append_new(list, json_pack("{sssIss}", "operator", refusals->origin,
                                               "frames", (json_int_t)count(tally, refusals),
                                               "first", refusals->first));
+    }
+    return list;
+}
+
+static bool is_first_of_its_origin(const struct deployment *deployment, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(deployment->operators[i].origin, deployment->operators[index].origin) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t count_left_out(const struct tally *tally, const char *origin)
+{
+    const struct deployment *deployment = tally->deployment;
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < deployment->n_operators; i++) {
+        bool is_one = strcmp(deployment->operators[i].origin, origin) == 0;
+
+        for (size_t j = 0; is_one && j < deployment->n_stages; j++) {
+            sum += count_total(&tally->members[j].left_out[i]);
+        }
+    }
+    return sum;
+}
+
+json_t *tally_final_left_out(const struct tally *tally)
+{
+    const struct deployment *deployment = tally->deployment;
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < deployment->n_operators; i++) {
+        const char *origin = deployment->operators[i].origin;
+        uint64_t n = is_first_of_its_origin(deployment, i) ? count_left_out(tally, origin) : 0;
+
+        if (n > 0) {
+            json_array_append_new(
+                list, json_pack("{sssI}", "operator", origin, "count", (json_int_t)n));
+        }
     }
     return list;
 }

@@ -34,7 +34,7 @@ struct member {
     const struct deployment_stage *stage;
     struct count frames; /* of its busiest operator */
     struct count cpu_ns, busy_ns, errors, accepted, repeated, resent;
-    struct count *refused; /* by operator of the deployment */
+    struct count *refused, *left_out; /* by operator of the deployment */
     uint64_t memory, queue;
     uint64_t start_ms; /* from the ask to its first frame */
     uint64_t progress_frames, progress_busy;
@@ -73,8 +73,10 @@ static inline uint64_t json_count(const json_t *json, const char *key)
     return value > 0 ? (uint64_t)value : 0;
 }
 
-/* What a report says of the frames that one operator refused. */
+/* What a report says of the frames that one operator refused, and of what it left out. */
 void tally_take_refused(struct tally *tally, struct member *member, const json_t *entry);
+/* [{"operator", "count"}, …] */
+json_t *tally_final_left_out(const struct tally *tally);
 /* [{"operator", "frames", "first"}, …] */
 json_t *tally_final_refused(const struct tally *tally);
 

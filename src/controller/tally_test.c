@@ -203,6 +203,22 @@ static void refused_frames_are_counted_by_operator_of_the_manifest(void **state)
     assert_int_equal(tally_refused(tally), 3);
 }
 
+static void what_was_left_out_is_counted_over_all_lives(void **state)
+{
+    (void)state;
+    report("detect-1",
+           "{\"operators\": [{\"name\": \"detect#0\", \"frames\": 9, \"left_out\": 4}]}");
+    tally_gone(tally, "detect-1", "killed by signal 9", 3.5);
+    report("detect-1",
+           "{\"operators\": [{\"name\": \"detect#0\", \"frames\": 1, \"left_out\": 3}]}");
+    cleanup(json_decrefp) json_t *json = finish(10);
+    cleanup(json_decrefp) json_t *wanted =
+        json_pack("[{sssi}]", "operator", "detect", "count", 7);
+
+    assert_true(json_equal(json_object_get(json, "left_out"), wanted));
+    assert_int_equal(tally_refused(tally), 0);
+}
+
 static void the_first_refusal_is_told_and_every_thousandth(void **state)
 {
     (void)state;
@@ -268,6 +284,8 @@ int main(void)
                                         stop),
         cmocka_unit_test_setup_teardown(refused_frames_are_counted_by_operator_of_the_manifest,
                                         start, stop),
+        cmocka_unit_test_setup_teardown(what_was_left_out_is_counted_over_all_lives, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(the_first_refusal_is_told_and_every_thousandth, start,
                                         stop),
         cmocka_unit_test_setup_teardown(a_stage_tells_its_part_of_the_model, start, stop),

@@ -282,9 +282,7 @@ int operator_process(struct operator_instance *instance, uint64_t sequence,
     if (ret > BRUME_LATER || (ret == BRUME_END && call->n_inputs > 0)) {
         ret = -EPROTO;
     }
-    if (ret == 0) {
-        ret = check_sizes(call);
-    }
+    ret = ret == 0 ? check_sizes(call) : ret;
     if (ret < 0) {
         ret = failed(call, ret, inputs_origin(call, inputs), err);
     }
@@ -297,6 +295,8 @@ int operator_process(struct operator_instance *instance, uint64_t sequence,
     clear_ports(call->n_inputs, call->inputs);
     ret_result->wait_ms = call->wait_ms;
     ret_result->wait_for = call->wait_for;
+    ret_result->n_left_out = call->n_left_out;
+    call->n_left_out = 0;
     ret_result->n_said = call->n_said;
     ret_result->said = STEAL(call->said);
     call->n_said = 0;

@@ -58,9 +58,10 @@ struct operator_shapes {
 struct operator_result {
     unsigned n_outputs; /* output ports; 0 after OPERATOR_END and OPERATOR_LATER */
     struct frame *outputs[OPERATOR_PORTS_MAX];
-    uint64_t wait_ms; /* after OPERATOR_LATER; */
-    int wait_for;     /* or until this descriptor can be read; -1: none */
-    uint64_t cpu_ns;  /* of the calling thread */
+    uint64_t wait_ms;    /* after OPERATOR_LATER; */
+    int wait_for;        /* or until this descriptor can be read; -1: none */
+    uint64_t cpu_ns;     /* of the calling thread */
+    uint64_t n_left_out; /* messages, rows or readings that could not be used */
     size_t n_said;
     char **said; /* lines for the terminal of whoever runs the application */
 };

@@ -174,6 +174,7 @@ static int refuse_row(struct brume_call *call, struct source *source, const char
         return brume_fail(call, "no memory for a line of %u bytes", size);
     }
     memcpy(bytes->data, line, size);
+    brume_left_out(call, 1);
     if (source->n_malformed++ % SAY_EVERY == 0) {
         brume_say(call, "%s %llu: malformed: %s (%llu so far)", brume_name(call),
                   (unsigned long long)brume_sequence(call), why,

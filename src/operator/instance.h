@@ -37,6 +37,7 @@ struct brume_call {
     uint64_t done;
     char *folder;                /* or NULL */
     struct operator_saved saved; /* what save() writes or restore() reads */
+    uint64_t n_left_out;
     size_t n_said;
     char **said;
     struct error failure; /* of brume_fail(); code 0: none */

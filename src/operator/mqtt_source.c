@@ -269,8 +269,9 @@ static void tell(struct brume_call *call, struct source *source)
         brume_say(call, "%s: %s", brume_name(call), news);
     }
     if (source->n_large > 0) {
-        brume_say(call, "%s: %llu messages over %d MB were dropped", brume_name(call),
+        brume_say(call, "%s: %llu messages over %d MB were left out", brume_name(call),
                   (unsigned long long)source->n_large, MQTT_BATCH_SIZE >> 20);
+        brume_left_out(call, source->n_large);
         source->n_large = 0;
     }
 }

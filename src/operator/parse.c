@@ -98,6 +98,7 @@ static int open_parser(struct brume_call *call, void **ret_state)
 static void tell(struct brume_call *call, struct parser *parser, const char *topic,
                  const char *why)
 {
+    brume_left_out(call, 1);
     if (parser->n_malformed++ % SAY_EVERY == 0) {
         brume_say(call, "%s %llu: malformed%s%.200s: %s (%llu so far)", brume_name(call),
                   (unsigned long long)brume_sequence(call), *topic != '\0' ? " from " : "",

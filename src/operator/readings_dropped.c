@@ -19,6 +19,7 @@ void readings_drop(struct brume_call *call, struct readings_dropped *dropped,
     };
     uint64_t n = ++dropped->counts[reason];
 
+    brume_left_out(call, 1);
     if (is_power_of_ten(n)) {
         brume_say(call, "%s: %llu reading%s left out so far: %s", brume_name(call),
                   (unsigned long long)n, n == 1 ? "" : "s", why[reason]);

@@ -252,6 +252,11 @@ void brume_say(struct brume_call *call, const char *format, ...)
     call->said[call->n_said++] = memory_text(line);
 }
 
+void brume_left_out(struct brume_call *call, uint64_t n)
+{
+    call->n_left_out += n;
+}
+
 int brume_fail(struct brume_call *call, const char *format, ...)
 {
     char text[sizeof(call->failure.text)];

@@ -18,10 +18,10 @@ static json_t *report_operator(const struct shell *shell, unsigned i)
 {
     const struct runner_counters *counters = runner_count(shell->runner, i);
     json_t *report = json_pack(
-        "{sssIsIsIsIsI}", "name", shell->config->operators[i]->name, "frames",
-        (json_int_t)counters->frames, "errors", (json_int_t)counters->errors, "cpu_ns",
-        (json_int_t)counters->cpu_ns, "busy_ns", (json_int_t)counters->busy_ns, "queue",
-        (json_int_t)core_queue(shell->core, i));
+        "{sssIsIsIsIsIsI}", "name", shell->config->operators[i]->name, "frames",
+        (json_int_t)counters->frames, "errors", (json_int_t)counters->errors, "left_out",
+        (json_int_t)counters->left_out, "cpu_ns", (json_int_t)counters->cpu_ns, "busy_ns",
+        (json_int_t)counters->busy_ns, "queue", (json_int_t)core_queue(shell->core, i));
 
     if (counters->errors > 0) {
         json_object_set_new(report, "refused",

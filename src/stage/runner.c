@@ -180,6 +180,7 @@ static void count_turn(struct runner *runner, const struct turn *turn)
 {
     struct runner_counters *counters = &runner->counters[turn->operator_id];
 
+    counters->left_out += turn->result.n_left_out;
     counters->cpu_ns += turn->result.cpu_ns;
     counters->busy_ns += turn->ended_ns - turn->began_ns;
     if (turn->r < 0) {

@@ -19,7 +19,7 @@ enum { RUNNER_WHY_MAX = 300 };
 
 /* What an operator has done since it was opened. */
 struct runner_counters {
-    uint64_t frames, errors;
+    uint64_t frames, errors, left_out;
     uint64_t cpu_ns, busy_ns; /* on the worker threads; wall time of the same */
     uint64_t last_ns;         /* clock_ns() when the last frame was done */
     char first_refusal[RUNNER_WHY_MAX], last_refusal[RUNNER_WHY_MAX]; /* of which frame, why */
