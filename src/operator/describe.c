@@ -11,10 +11,11 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "operator/boxes.h"
+#include "operator/describe_messages.h"
 #include "operator/readings.h"
 #include "tensor/tensor.h"
 
-enum sort { SORT_BOXES, SORT_READINGS, SORT_VALUES, SORT_TEXT, SORT_TENSORS };
+enum sort { SORT_BOXES, SORT_READINGS, SORT_VALUES, SORT_TEXT, SORT_MESSAGES, SORT_TENSORS };
 
 static bool is_bytes(const struct brume_tensor *tensor)
 {
@@ -40,6 +41,10 @@ static enum sort tell(struct brume_call *call)
 
     if (n == 1 && is_bytes(first) && is_line(first)) {
         return SORT_TEXT;
+    }
+    if (n == 3 && is_bytes(first) && is_bytes(brume_input(call, 0, 2)) &&
+        brume_input(call, 0, 1)->type == BRUME_I64 && brume_input(call, 0, 1)->rank == 1) {
+        return SORT_MESSAGES;
     }
     if (n != 2 || !is_bytes(brume_input(call, 0, 1))) {
         return SORT_TENSORS;
@@ -193,6 +198,10 @@ int describe_text(struct brume_call *call, size_t size, char *ret_text)
         line.used = strcspn(ret_text, "\r\n");
         ret_text[line.used] = '\0';
         return 0;
+    case SORT_MESSAGES:
+        append(&line, "%u message%s", brume_input(call, 0, 1)->shape[0],
+               brume_input(call, 0, 1)->shape[0] == 1 ? "" : "s");
+        return 0;
     case SORT_TENSORS:
         say_tensors(call, &line);
         return 0;
@@ -292,6 +301,8 @@ int describe_json(struct brume_call *call, json_t *object)
     case SORT_TEXT:
         json_object_set_new(object, "text", json_stringn(first->data, first->shape[0]));
         return 0;
+    case SORT_MESSAGES:
+        return describe_messages(call, object);
     case SORT_TENSORS:
         json_tensors(call, object);
         return 0;

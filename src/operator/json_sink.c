@@ -30,7 +30,7 @@
 #include "operator/describe.h"
 #include "operator/patience.h"
 
-enum { LINE_MAX_SIZE = 4 << 20 };
+enum { LINE_MAX_SIZE = 256 << 20, TAIL_FIRST_SIZE = 64 << 10 };
 
 static const struct brume_param params[] = {
     {"path", BRUME_PATH, NULL, "the file; its folder is made", NULL, 0, 0},
@@ -40,7 +40,7 @@ static const struct brume_param params[] = {
 
 static const struct brume_port inputs[] = {
     {"in", BRUME_ANY,
-     "boxes, readings, values or text; of other tensors the shapes are written"},
+     "boxes, readings, messages, values or text; of other tensors the shapes are written"},
     {0},
 };
 
@@ -68,23 +68,46 @@ static void close_sinkp(struct sink **sink)
     }
 }
 
-/* Reads the end of the file, as much as the longest line may take. */
-static int read_tail(int fd, off_t size, char **ret_tail, size_t *ret_size)
+/* Reads the last `n` bytes of the file; malloc'ed, with a zero byte behind. */
+static char *read_end(int fd, off_t size, size_t n)
 {
-    size_t n = size < LINE_MAX_SIZE ? (size_t)size : LINE_MAX_SIZE;
-    cleanup(memory_free) char *tail = memory_new(n + 1, 1);
+    cleanup(memory_free) char *end = memory_new(n + 1, 1);
 
     for (size_t done = 0; done < n;) {
-        ssize_t got = pread(fd, tail + done, n - done, size - (off_t)(n - done));
+        ssize_t got = pread(fd, end + done, n - done, size - (off_t)(n - done));
 
-        if (got <= 0 && errno != EINTR) {
-            return -EIO;
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            return NULL;
         }
         done += got > 0 ? (size_t)got : 0;
     }
-    *ret_tail = STEAL(tail);
-    *ret_size = n;
-    return 0;
+    return STEAL(end);
+}
+
+static bool has_whole_line(const char *tail, size_t n)
+{
+    const char *end = memrchr(tail, '\n', n);
+
+    return end != NULL && memrchr(tail, '\n', (size_t)(end - tail)) != NULL;
+}
+
+/* Reads as much of the end of the file as has the last whole line in it. */
+static int read_tail(int fd, off_t size, char **ret_tail, size_t *ret_size)
+{
+    for (size_t most = TAIL_FIRST_SIZE;; most *= 2) {
+        size_t n = size < (off_t)most ? (size_t)size : most;
+        char *tail = read_end(fd, size, n);
+
+        if (tail == NULL) {
+            return -EIO;
+        }
+        if (has_whole_line(tail, n) || n == (size_t)size || most >= LINE_MAX_SIZE) {
+            *ret_tail = tail;
+            *ret_size = n;
+            return 0;
+        }
+        free(tail);
+    }
 }
 
 /* Understands the last whole line: does it come from this run, and which frame is it? */
@@ -235,6 +258,10 @@ static int process(struct brume_call *call, void *state)
         return brume_fail(call, "cannot say this frame in JSON");
     }
     cleanup(memory_free) char *line = memory_format("%s\n", text);
+    if (strlen(line) > LINE_MAX_SIZE / 2) {
+        return brume_fail(call, "a line of %zu bytes is over %d MB", strlen(line),
+                          LINE_MAX_SIZE >> 21);
+    }
     ret = write_line(call, sink, line, strlen(line));
     if (ret == 0) {
         sink->any = true;

@@ -230,6 +230,63 @@ static void boxes_that_json_cannot_say_are_not_left_out(void **state)
     rig_remove(folder);
 }
 
+/* What a file of rejected messages looks like. */
+static void messages_are_written_as_people_read_them(void **state)
+{
+    static const char payloads[] = "{\"CO\":\xff\x00"
+                                   "caf\xc3\xa9";
+    static const int64_t ends[] = {6, 8, 8, 13};
+    static const char topics[] = "a/b\na\n\nz\n";
+    static const char wanted[] =
+        "\"messages\":[{\"topic\":\"a/b\",\"size\":6,\"text\":\"{\\\"CO\\\":\"},"
+        "{\"topic\":\"a\",\"size\":2,\"hex\":\"ff00\"},"
+        "{\"topic\":\"\",\"size\":0,\"text\":\"\"},"
+        "{\"topic\":\"z\",\"size\":5,\"text\":\"caf\xc3\xa9\"}]}\n";
+    struct tensor *tensors[] = {
+        rig_tensor(TENSOR_U8, 1, (uint32_t[]){sizeof(payloads) - 1}, payloads),
+        rig_tensor(TENSOR_I64, 1, (uint32_t[]){4}, ends),
+        rig_tensor(TENSOR_U8, 1, (uint32_t[]){sizeof(topics) - 1}, topics)};
+    char *folder = rig_folder();
+    cleanup(memory_free) char *path = memory_format("%s/lines", folder);
+    struct operator_instance *sink = RIG_OPEN("json-sink", "path", path);
+    cleanup(frame_unrefp) struct frame *frame = rig_frame(0, 3, tensors);
+    cleanup(memory_free) void *text = NULL;
+    struct error err;
+    size_t size;
+    (void)state;
+
+    assert_null(rig_process(sink, 0, &frame));
+    operator_close(sink);
+    assert_int_equal(file_read(path, 1 << 20, &text, &size, &err), 0);
+    assert_non_null(strstr(text, wanted));
+    rig_remove(folder);
+}
+
+/* Longer than what is read first of a file that is gone on with. */
+static void a_long_last_line_is_known_again(void **state)
+{
+    char *folder = rig_folder();
+    cleanup(memory_free) char *path = memory_format("%s/out.json", folder);
+    cleanup(memory_free) char *word = memory_new(300001, 1);
+    cleanup(frame_unrefp) struct frame *boxes = rig_boxes(1, found, "cat\n");
+    (void)state;
+
+    memset(word, 'x', 300000);
+    word[299990] = '\n';
+    struct frame *longer = rig_boxes(1, (const float[][6]){{1, 2, 3, 4, 0.5F, 0}}, word);
+    struct operator_instance *sink = RIG_OPEN("json-sink", "path", path, "run", "a1");
+    assert_null(rig_process(sink, 0, &boxes));
+    assert_null(rig_process(sink, 1, &longer));
+    operator_close(sink);
+    sink = RIG_OPEN("json-sink", "path", path, "run", "a1");
+    assert_null(rig_process(sink, 1, &longer));
+    assert_null(rig_process(sink, 2, &boxes));
+    operator_close(sink);
+    frame_unref(longer);
+    expect_frames(path, "0 1 2 ");
+    rig_remove(folder);
+}
+
 static void expect_line(struct frame *frame, const char *wanted)
 {
     cleanup(operator_closep) struct operator_instance *console = RIG_OPEN("console");
@@ -276,6 +333,8 @@ int main(void)
         cmocka_unit_test(a_device_that_takes_nothing_costs_the_frame_and_says_so),
         cmocka_unit_test(a_frame_waits_for_room_on_the_disk_and_says_so),
         cmocka_unit_test(boxes_that_json_cannot_say_are_not_left_out),
+        cmocka_unit_test(messages_are_written_as_people_read_them),
+        cmocka_unit_test(a_long_last_line_is_known_again),
         cmocka_unit_test(the_console_tells_kinds_apart),
         cmocka_unit_test(counting_is_by_label),
     };
