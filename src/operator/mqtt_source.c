@@ -268,12 +268,15 @@ static void tell(struct brume_call *call, struct source *source)
     if (news != NULL) {
         brume_say(call, "%s: %s", brume_name(call), news);
     }
-    if (source->n_large > 0) {
+    if (source->n_large == 1) {
+        brume_say(call, "%s: a message over %d MB was left out", brume_name(call),
+                  MQTT_BATCH_SIZE >> 20);
+    } else if (source->n_large > 1) {
         brume_say(call, "%s: %llu messages over %d MB were left out", brume_name(call),
                   (unsigned long long)source->n_large, MQTT_BATCH_SIZE >> 20);
-        brume_left_out(call, source->n_large);
-        source->n_large = 0;
     }
+    brume_left_out(call, source->n_large);
+    source->n_large = 0;
 }
 
 static int later(struct brume_call *call, uint64_t ms, int descriptor)
