@@ -13,11 +13,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/quantity.h"
 #include "fabric/launch.h"
 #include "graph/deployment.h"
 
 #define EMBEDDED "embedded"
-enum { RESTART_MS = 200 };
+enum { RESTART_MS = 200, LINE_MOST = 64 };
 
 static const char *const programs[] = {"/usr/sbin/mosquitto", "/usr/bin/mosquitto",
                                        "/usr/local/sbin/mosquitto"};
@@ -61,20 +62,56 @@ static size_t name_address(struct deployment *deployment, const char *address)
     return n;
 }
 
-/* A port of the host that is free now. */
-static int free_port(const char *host, unsigned *ret_port, struct error *err)
+/* The port itself if it is free on the host; of 0 any that is. */
+static int probe_port(const char *host, unsigned port, unsigned *ret_port, struct error *err)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     socklen_t size = sizeof(address);
+    int on = 1;
     cleanup(file_closep) int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (probe < 0 || inet_pton(AF_INET, host, &address.sin_addr) != 1 ||
-        bind(probe, (struct sockaddr *)&address, size) < 0 ||
+        setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        bind(probe, (struct sockaddr *)&address, size) < 0 || listen(probe, 1) < 0 ||
         getsockname(probe, (struct sockaddr *)&address, &size) < 0) {
         return error_set(err, -EADDRNOTAVAIL, "the broker finds no free port on %s", host);
     }
     *ret_port = ntohs(address.sin_port);
     return 0;
+}
+
+/* What the last run with this folder wrote down; 0: there was none. */
+static unsigned last_port(const char *path)
+{
+    cleanup(memory_free) void *bytes = NULL;
+    struct error err;
+    int64_t port;
+    size_t size;
+
+    if (access(path, F_OK) < 0 || file_read(path, LINE_MOST, &bytes, &size, &err) < 0) {
+        return 0;
+    }
+    ((char *)bytes)[strcspn(bytes, "\n")] = '\0';
+    return quantity_integer(bytes, &port) == 0 && port > 0 && port <= UINT16_MAX
+               ? (unsigned)port
+               : 0;
+}
+
+/* The port of the last run, if there was one and nobody has it now: sensors know it. */
+static int choose_port(const struct broker_setup *setup, unsigned *ret_port, struct error *err)
+{
+    cleanup(memory_free) char *path = memory_format("%s/broker-port", setup->folder);
+    unsigned last = last_port(path);
+
+    if (last > 0 && probe_port(setup->host, last, ret_port, err) == 0) {
+        return 0;
+    }
+    int r = probe_port(setup->host, 0, ret_port, err);
+    if (r < 0) {
+        return r;
+    }
+    cleanup(memory_free) char *line = memory_format("%u\n", *ret_port);
+    return file_write(path, line, strlen(line), err);
 }
 
 static int write_config(const struct broker *broker, const char *host, unsigned port,
@@ -191,7 +228,7 @@ int broker_start(const struct broker_setup *setup, struct deployment *deployment
                          "the manifest asks for an embedded broker, and there is no Mosquitto "
                          "on this machine: apt-get install mosquitto");
     }
-    int r = free_port(setup->host, &port, err);
+    int r = choose_port(setup, &port, err);
     if (r < 0) {
         return r;
     }

@@ -1,7 +1,8 @@
 /* A private MQTT broker (Mosquitto) beside the controller, for applications whose manifest says
  * `broker: embedded`: on an address that only the application's devices reach, gone with the
  * run, started again at the same address when it dies. What it holds for sessions that come
- * back is in `folder`.
+ * back is in `folder`, and so is its port: the next run that has the folder takes the same one,
+ * unless somebody else has it by then.
  */
 #ifndef CONTROLLER_BROKER_H
 #define CONTROLLER_BROKER_H

@@ -1,15 +1,15 @@
 /* Readings over a real MQTT broker: each counts once, whatever is killed on the way. What comes
  * out is compared with the same readings that took no such way. */
+#include "fixture/broker.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -18,62 +18,12 @@
 
 enum { FRAMES = 400, DEVICES = 2, TYPES = 2, READINGS = FRAMES * DEVICES * TYPES, KILLS = 6 };
 
-static const char *const programs[] = {"/usr/sbin/mosquitto", "/usr/bin/mosquitto"};
-static pid_t broker;
-static unsigned port;
+static struct broker broker;
 
-static unsigned free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    cleanup(file_closep) int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(bind(probe, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &size), 0);
-    return ntohs(address.sin_port);
-}
-
-static bool answers(struct scenario *scenario, const void *nothing)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    cleanup(file_closep) int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    (void)scenario;
-    (void)nothing;
-    return connect(probe, (struct sockaddr *)&address, sizeof(address)) == 0;
-}
-
-static int start_broker(void **state)
-{
-    char *argv[] = {(char *)(uintptr_t) "mosquitto", (char *)(uintptr_t) "-c",
-                    (char *)(uintptr_t) "broker.conf", NULL};
-    size_t i = 0;
-
-    (void)state;
-    while (i < 2 && access(programs[i], X_OK) < 0) {
-        i++;
-    }
-    if (i == 2) {
-        return 0;
-    }
-    port = free_port();
-    scenario_write("broker.conf",
-                   "listener %u 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"
-                   "log_dest none\n",
-                   port);
-    return posix_spawn(&broker, programs[i], NULL, NULL, argv, environ);
-}
-
-static int stop_broker(void **state)
+static int close_broker(void **state)
 {
     (void)state;
-    if (broker > 0) {
-        kill(broker, SIGKILL);
-        waitpid(broker, NULL, 0);
-    }
+    broker_end(&broker, SIGKILL);
     return 0;
 }
 
@@ -185,7 +135,8 @@ static void await_subscription(const char *address)
 
 static void each_reading_counts_once_whatever_is_killed(void **state)
 {
-    cleanup(memory_free) char *address = memory_format("127.0.0.1:%u", port);
+    broker_open(&broker);
+    const char *address = broker.address;
     cleanup(memory_free) char *head = memory_format(
         "    - { name: sensors, use: mqtt-source, with: { broker: '%s', topic: 'scale/#' } }\n"
         "    - { name: readings, use: parse, in: [sensors] }\n",
@@ -194,16 +145,11 @@ static void each_reading_counts_once_whatever_is_killed(void **state)
     cleanup(memory_free) char *err = NULL;
 
     (void)state;
-    if (broker == 0) {
-        print_message("skipped: there is no mosquitto on this machine\n");
-        skip();
-    }
     write_application("far", head);
     write_application("near", "    - { name: readings, use: sensor-source,\n"
                               "        with: { devices: 2, types: 'CO,NO2', frames: 400 } }\n");
     SCENARIO_RUN(0, &out, &err, "run", "near.yaml");
     struct scenario *far = start_far();
-    scenario_until(far, answers, NULL);
     scenario_until(far, has_stage, NULL);
     await_subscription(address);
     struct scenario *sense = SCENARIO("sense", "--broker", address, "devices=2", "types=CO,NO2",
@@ -229,11 +175,58 @@ static void each_reading_counts_once_whatever_is_killed(void **state)
     assert_same_averages();
 }
 
+/* The port that a run's broker had; the run ends at once. */
+static unsigned embedded_port(void)
+{
+    static const char words[] = "note: the embedded broker is at ";
+    struct scenario *run =
+        SCENARIO("run", "inside.yaml", "--state", "inside", "--duration", "100ms");
+    scenario_expect(run, 0);
+    cleanup(memory_free) char *err = scenario_read(run->err);
+    const char *at = strstr(err, words);
+    scenario_close(run);
+    assert_non_null(at);
+    at = strchr(at + sizeof(words) - 1, ':');
+    assert_non_null(at);
+    return (unsigned)strtoul(at + 1, NULL, 10);
+}
+
+/* With a folder; but where somebody else listens by then is no place for it. */
+static void an_embedded_broker_stays_where_the_sensors_know_it(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    (void)state;
+
+    broker_open(&broker);
+    broker_end(&broker, SIGKILL);
+    scenario_write(
+        "inside.yaml",
+        "apiVersion: brume.dev/v1alpha1\n"
+        "kind: Application\n"
+        "metadata: { name: inside }\n"
+        "spec:\n"
+        "  operators:\n"
+        "    - { name: in, use: mqtt-source, with: { broker: embedded, topic: t } }\n"
+        "    - { name: out, use: null-sink, in: [in] }\n");
+    unsigned port = embedded_port();
+    assert_int_equal(embedded_port(), port);
+    cleanup(file_closep) int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_port = htons((uint16_t)port);
+    assert_int_equal(setsockopt(taken, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
+    assert_int_equal(bind(taken, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(taken, 1), 0);
+    unsigned other = embedded_port();
+    assert_int_not_equal(other, port);
+    assert_int_equal(embedded_port(), other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(each_reading_counts_once_whatever_is_killed,
-                                        start_broker, stop_broker),
+        cmocka_unit_test_teardown(each_reading_counts_once_whatever_is_killed, close_broker),
+        cmocka_unit_test_teardown(an_embedded_broker_stays_where_the_sensors_know_it,
+                                  close_broker),
     };
 
     return cmocka_run_group_tests_name("broker", tests, scenario_make, scenario_remove);
