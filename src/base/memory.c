@@ -60,6 +60,16 @@ void memory_free(void *pointer_to_pointer)
     *pointer = NULL;
 }
 
+void memory_wipe(void *pointer_to_text)
+{
+    char **text = pointer_to_text;
+
+    if (*text != NULL) {
+        explicit_bzero(*text, strlen(*text));
+    }
+    memory_free(text);
+}
+
 uint64_t memory_resident(void)
 {
     char text[128] = "";

@@ -15,6 +15,8 @@ void *memory_grow(void *array, size_t n, size_t size);
 char *memory_text(const char *text); /* strdup; NULL stays NULL */
 char *memory_format(const char *format, ...) PRINTF_LIKE(1, 2);
 void memory_free(void *pointer_to_pointer); /* for cleanup(memory_free) */
+/* The same for a text that is a secret: it is overwritten first. */
+void memory_wipe(void *pointer_to_text);
 
 uint64_t memory_resident(void); /* bytes of this process that are in memory now; 0: not known */
 

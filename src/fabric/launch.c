@@ -99,7 +99,7 @@ static _Noreturn void become(const struct launch *launch, int input, int report,
 
 static int send_credentials(const char *credentials, int *ret_input, struct error *err)
 {
-    cleanup(memory_free) char *line = memory_format("%s\n", credentials);
+    cleanup(memory_wipe) char *line = memory_format("%s\n", credentials);
     size_t n = strlen(line);
     int ends[2];
 
