@@ -1,0 +1,27 @@
+/* The certificate authority of one run of an application: a key on P-256 that signs a
+ * certificate for each stage and for the controller, so that they know each other and nobody
+ * else. It lives in memory alone and ends with the run, and with it ends all that it signed:
+ * devices without a clock of their own need no date to agree on.
+ *
+ *   happy path     authority_create, authority_issue for each name, authority_destroy
+ *   failure modes  a name that cannot stand in a certificate is refused (-EINVAL)
+ */
+#ifndef NET_AUTHORITY_H
+#define NET_AUTHORITY_H
+
+struct authority;
+struct credentials;
+struct error;
+
+enum { AUTHORITY_NAME_MAX = 63 }; /* letters of a name */
+
+int authority_create(struct authority **ret_authority, struct error *err);
+void authority_destroy(struct authority *authority); /* accepts NULL */
+
+/* Makes a key and a certificate for `name`, its common name and its one alternative name, good
+ * for both ends of a link. Writes authority, certificate and key of `ret_credentials`, which
+ * had none, and leaves the token. */
+int authority_issue(const struct authority *authority, const char *name,
+                    struct credentials *ret_credentials, struct error *err);
+
+#endif
