@@ -88,8 +88,9 @@ static int start(void **state)
         control_create(&talk->loop, "127.0.0.1", &control_events, talk, &talk->control, &err),
         0);
     talk->token = control_expect(talk->control, "fit-1");
-    assert_int_equal(link_dial(&talk->loop, control_address(talk->control), &caller_events,
-                               talk, &talk->caller, &err),
+    assert_int_equal(link_dial(&talk->loop,
+                               &(struct link_place){.address = control_address(talk->control)},
+                               &caller_events, talk, &talk->caller, &err),
                      0);
     while (!talk->opened) {
         uv_run(&talk->loop, UV_RUN_ONCE);

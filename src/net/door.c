@@ -1,5 +1,6 @@
 #include "net/door.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,17 @@ static void let_go(struct door *door, const struct link *link)
     }
 }
 
+static void log_stranger(const struct link *link, const char *why)
+{
+    char quoted[300];
+
+    log_event(LOG_WARN, "net.stranger", "address=%s why=%s", link_peer(link),
+              log_quote(why, quoted, sizeof(quoted)));
+}
+
 static void show_out(struct link *link, const char *why)
 {
-    log_event(LOG_WARN, "net.stranger", "address=%s why=\"%s\"", link_peer(link), why);
+    log_stranger(link, why);
     link_close(link);
 }
 
@@ -83,6 +92,19 @@ static void stranger_opened(void *owner, struct link *link)
     watch_first(door);
 }
 
+/* The name in a certificate is the only one that its owner may go by. */
+static int check_name(const struct link *link, const struct hello *hello, struct error *err)
+{
+    const char *name = link_name(link);
+
+    assert(hello->from != NULL);
+    if (link_is_encrypted(link) && (name == NULL || strcmp(name, hello->from) != 0)) {
+        return error_set(err, -EPROTO, "says that it is '%.80s' with the certificate of '%s'",
+                         hello->from, name != NULL ? name : "");
+    }
+    return 0;
+}
+
 static void stranger_came(void *owner, struct link *link, const struct message *message,
                           void *payload)
 {
@@ -95,6 +117,9 @@ static void stranger_came(void *owner, struct link *link, const struct message *
 
     free(payload);
     let_go(door, link);
+    if (r == 0) {
+        r = check_name(link, &hello, &err);
+    }
     if (r < 0) {
         show_out(link, err.text);
     } else if (!door->setup.hello(door->setup.owner, link, message, &hello)) {
@@ -105,8 +130,10 @@ static void stranger_came(void *owner, struct link *link, const struct message *
 
 static void stranger_closed(void *owner, struct link *link, const char *why)
 {
-    (void)why;
     let_go(owner, link);
+    if (link_was_refused(link)) {
+        log_stranger(link, why);
+    }
 }
 
 static const struct link_events stranger_events = {stranger_opened, stranger_came,
@@ -121,7 +148,8 @@ int door_open(uv_loop_t *loop, const struct door_setup *setup, struct door **ret
               struct error *err)
 {
     struct door *door = memory_new(1, sizeof(*door));
-    int r = listener_open(loop, setup->address, &stranger_events, door, &door->listener, err);
+    const struct link_place place = {.address = setup->address, .tls = setup->tls};
+    int r = listener_open(loop, &place, &stranger_events, door, &door->listener, err);
 
     if (r < 0) {
         free(door);
@@ -129,6 +157,7 @@ int door_open(uv_loop_t *loop, const struct door_setup *setup, struct door **ret
     }
     door->setup = *setup;
     door->setup.address = NULL;
+    door->setup.tls = NULL;
     if (door->setup.patience_ms == 0) {
         door->setup.patience_ms = DOOR_PATIENCE_MS;
     }

@@ -20,24 +20,16 @@ enum {
 
 struct listener {
     uv_tcp_t tcp;
+    struct tls_context *tls;
     const struct link_events *events;
     void *owner;
-};
-
-/* One message on its way out. */
-struct sending {
-    uv_write_t request;
-    struct link *link;
-    uint8_t header[MESSAGE_HEADER_SIZE];
-    struct frame *frame;
-    struct payload payload; /* of the frame */
-    void *bytes;            /* of any other kind */
 };
 
 static void link_freed(uv_handle_t *handle)
 {
     struct link *link = handle->data;
 
+    link_secure_free(link);
     free(link->payload);
     free(link);
 }
@@ -59,7 +51,7 @@ void link_lost(struct link *link, const char *why)
         return;
     }
     link->events = NULL;
-    events->closed(link->owner, link, why);
+    events->closed(link->owner, link, link->trouble != NULL ? link->trouble : why);
     link_close(link);
 }
 
@@ -102,27 +94,32 @@ static void connected(uv_connect_t *request, int status)
     }
     if (link_is_open(link)) {
         link_start(link);
-        link->events->opened(link->owner, link);
+        if (link->tls != NULL) {
+            link_secure_start(link);
+        } else {
+            link->events->opened(link->owner, link);
+        }
     }
 }
 
-int link_dial(uv_loop_t *loop, const char *address, const struct link_events *events,
+int link_dial(uv_loop_t *loop, const struct link_place *place, const struct link_events *events,
               void *owner, struct link **ret_link, struct error *err)
 {
     struct sockaddr_storage socket_address;
-    int r = address_parse(address, &socket_address, err);
+    int r = address_parse(place->address, &socket_address, err);
 
     if (r < 0) {
         return r;
     }
     struct link *link = link_new(loop, events, owner);
-    snprintf(link->peer, sizeof(link->peer), "%s", address);
-    link->trusted = true;
+    snprintf(link->peer, sizeof(link->peer), "%s", place->address);
+    link->trusted = link->dialled = true;
+    link->tls = place->tls != NULL ? tls_create(place->tls, place->name) : NULL;
     r = uv_tcp_connect(&link->connect, &link->tcp, (struct sockaddr *)&socket_address,
                        connected);
     if (r < 0) {
         link_close(link);
-        return error_set(err, r, "cannot reach %s: %s", address, uv_strerror(r));
+        return error_set(err, r, "cannot reach %s: %s", place->address, uv_strerror(r));
     }
     *ret_link = link;
     return 0;
@@ -141,20 +138,30 @@ void link_trust(struct link *link)
 
 /* Sending. */
 
-static void sent(uv_write_t *request, int status)
+void sending_destroy(struct sending *sending)
 {
-    struct sending *sending = request->data;
-    struct link *link = sending->link;
-
     frame_unref(sending->frame);
     free(sending->bytes);
     free(sending);
+}
+
+void link_sent(struct link *link, int status)
+{
     link->n_sending--;
     if (status < 0 && status != UV_ECANCELED) {
         link_lost(link, uv_strerror(status));
     } else if (link->closing_after_sending && link->n_sending == 0) {
         link_close(link);
     }
+}
+
+static void sent(uv_write_t *request, int status)
+{
+    struct sending *sending = request->data;
+    struct link *link = sending->link;
+
+    sending_destroy(sending);
+    link_sent(link, status);
 }
 
 static void send_pieces(struct link *link, struct sending *sending,
@@ -164,15 +171,19 @@ static void send_pieces(struct link *link, struct sending *sending,
     uv_buf_t buffers[1 + PAYLOAD_PIECES_MAX];
 
     message_encode(message, sending->header);
+    sending->link = link;
+    link->n_sending++;
+    if (link->tls != NULL) {
+        link_secure_send(link, sending, MESSAGE_HEADER_SIZE + message->size);
+        return;
+    }
     buffers[0] = uv_buf_init((char *)sending->header, MESSAGE_HEADER_SIZE);
     for (size_t i = 0; i < n_pieces; i++) {
         buffers[i + 1].base = (char *)(uintptr_t)pieces[i].data;
         buffers[i + 1].len = pieces[i].size;
     }
-    sending->link = link;
     sending->request.data = sending;
     link->counters.sent += MESSAGE_HEADER_SIZE + message->size;
-    link->n_sending++;
     if (uv_write(&sending->request, (uv_stream_t *)&link->tcp, buffers,
                  (unsigned)(1 + n_pieces), sent) < 0) {
         sent(&sending->request, UV_ECANCELED);
@@ -188,6 +199,7 @@ void link_send(struct link *link, const struct message *message, const void *pay
     struct payload_piece piece = {NULL, message->size};
     if (message->size > 0) {
         piece.data = sending->bytes = memory_new(message->size, 1);
+        sending->size = message->size;
         memcpy(sending->bytes, payload, message->size);
     }
     send_pieces(link, sending, message, message->size > 0, &piece);
@@ -219,7 +231,7 @@ void link_send_text(struct link *link, enum message_kind kind, const char *text)
 
 size_t link_queue(const struct link *link)
 {
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&link->tcp);
+    return link->n_waiting + uv_stream_get_write_queue_size((const uv_stream_t *)&link->tcp);
 }
 
 void link_count(const struct link *link, struct link_counters *ret_counters)
@@ -230,6 +242,21 @@ void link_count(const struct link *link, struct link_counters *ret_counters)
 const char *link_peer(const struct link *link)
 {
     return link->peer;
+}
+
+const char *link_name(const struct link *link)
+{
+    return link->tls != NULL ? tls_name(link->tls) : NULL;
+}
+
+bool link_was_refused(const struct link *link)
+{
+    return link->refused;
+}
+
+bool link_is_encrypted(const struct link *link)
+{
+    return link->tls != NULL;
 }
 
 void link_close_after_sending(struct link *link)
@@ -265,20 +292,25 @@ static void someone_came(uv_stream_t *stream, int status)
         link_close(link);
         return;
     }
+    link->tls = listener->tls != NULL ? tls_create(listener->tls, NULL) : NULL;
     link_start(link);
     listener->events->opened(listener->owner, link);
 }
 
 static void listener_freed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct listener *listener = handle->data;
+
+    tls_context_unref(listener->tls);
+    free(listener);
 }
 
-int listener_open(uv_loop_t *loop, const char *address, const struct link_events *events,
-                  void *owner, struct listener **ret_listener, struct error *err)
+int listener_open(uv_loop_t *loop, const struct link_place *place,
+                  const struct link_events *events, void *owner, struct listener **ret_listener,
+                  struct error *err)
 {
     struct sockaddr_storage socket_address;
-    int r = address_parse(address, &socket_address, err);
+    int r = address_parse(place->address, &socket_address, err);
 
     if (r < 0) {
         return r;
@@ -286,6 +318,7 @@ int listener_open(uv_loop_t *loop, const char *address, const struct link_events
     struct listener *listener = memory_new(1, sizeof(*listener));
     uv_tcp_init(loop, &listener->tcp);
     listener->tcp.data = listener;
+    listener->tls = tls_context_ref(place->tls);
     listener->events = events;
     listener->owner = owner;
     r = uv_tcp_bind(&listener->tcp, (struct sockaddr *)&socket_address, 0);
@@ -294,7 +327,7 @@ int listener_open(uv_loop_t *loop, const char *address, const struct link_events
     }
     if (r < 0) {
         listener_close(listener);
-        return error_set(err, r, "cannot listen on %s: %s", address, uv_strerror(r));
+        return error_set(err, r, "cannot listen on %s: %s", place->address, uv_strerror(r));
     }
     *ret_listener = listener;
     return 0;

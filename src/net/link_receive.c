@@ -3,7 +3,7 @@
  *
  * On a slow link a payload comes packet by packet. Woken for each, a weak device would spend
  * more on waking than on working; so the socket is told to wait until a good piece of the
- * payload is there (SO_RCVLOWAT).
+ * payload is there (SO_RCVLOWAT). Not so an encrypted link, where a record may end anywhere.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -108,25 +108,40 @@ static void set_low_water(struct link *link)
     }
 }
 
+uv_buf_t link_room(struct link *link)
+{
+    return link->payload != NULL
+               ? (uv_buf_t){(char *)link->payload + link->filled,
+                            link->message.size - link->filled}
+               : (uv_buf_t){(char *)link->staged + link->end, STAGING_SIZE - link->end};
+}
+
+int link_took(struct link *link, size_t n, struct error *err)
+{
+    if (link->payload == NULL) {
+        link->end += n;
+        return parse_staged(link, err);
+    }
+    link->filled += n;
+    if (link->filled == link->message.size) {
+        deliver(link);
+    }
+    return 0;
+}
+
 static void give_memory(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct link *link = handle->data;
 
     (void)suggested;
-    if (link->payload != NULL) {
-        buffer->base = (char *)link->payload + link->filled;
-        buffer->len = link->message.size - link->filled;
-    } else {
-        buffer->base = (char *)link->staged + link->end;
-        buffer->len = STAGING_SIZE - link->end;
-    }
+    *buffer = link->tls == NULL ? link_room(link)
+                                : (uv_buf_t){(char *)tls_buffer(link->tls), TLS_BUFFER_SIZE};
 }
 
 static void bytes_came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
     struct link *link = stream->data;
     struct error err;
-    int r = 0;
 
     (void)buffer;
     if (n < 0) {
@@ -134,18 +149,12 @@ static void bytes_came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
         return;
     }
     link->counters.received += (uint64_t)n;
-    if (link->payload != NULL) {
-        link->filled += (size_t)n;
-        if (link->filled == link->message.size) {
-            deliver(link);
-        }
-    } else {
-        link->end += (size_t)n;
-        r = parse_staged(link, &err);
-    }
+    int r = link->tls != NULL ? link_secure_took(link, (size_t)n, &err)
+                              : link_took(link, (size_t)n, &err);
     if (r < 0 && link_is_open(link)) {
+        link->refused = true;
         link_lost(link, err.text);
-    } else if (link_is_open(link)) {
+    } else if (link_is_open(link) && link->tls == NULL) {
         set_low_water(link);
     }
 }

@@ -99,8 +99,9 @@ static void dial(struct peer *peer)
     if (peer->address == NULL || peer->link != NULL || peer->peers->destroyed) {
         return;
     }
-    if (link_dial(peer->peers->loop, peer->address, &peer_events, peer, &peer->link, &err) <
-        0) {
+    const struct link_place place = {
+        .address = peer->address, .tls = peer->peers->tls, .name = peer->name};
+    if (link_dial(peer->peers->loop, &place, &peer_events, peer, &peer->link, &err) < 0) {
         log_event(LOG_WARN, "stage.dial-failed", "stage=%s peer=%s why=\"%s\"",
                   peer->peers->config->stage->name, peer->name, err.text);
         retry_later(peer);
@@ -131,12 +132,14 @@ int peers_create(uv_loop_t *loop, const struct peers_setup *setup, struct peers 
                             .config = config,
                             .events = setup->events,
                             .owner = setup->owner,
-                            .token = memory_text(setup->token)};
+                            .token = memory_text(setup->token),
+                            .tls = tls_context_ref(setup->tls)};
     const struct door_setup door = {
-        .address = address, .hello = peer_hello_came, .owner = peers};
+        .address = address, .tls = setup->tls, .hello = peer_hello_came, .owner = peers};
     int r = door_open(loop, &door, &peers->door, err);
     if (r < 0) {
-        free(peers->token);
+        tls_context_unref(peers->tls);
+        memory_wipe(&peers->token);
         free(peers);
         return r;
     }
@@ -157,7 +160,8 @@ static void free_when_closed(struct peers *peers)
     if (peers->destroyed && peers->n_timers == 0) {
         free(peers->in);
         free(peers->out);
-        free(peers->token);
+        tls_context_unref(peers->tls);
+        memory_wipe(&peers->token);
         free(peers);
     }
 }

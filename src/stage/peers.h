@@ -1,6 +1,7 @@
 /* The data links of a stage: it dials those it sends to, again and again until they answer, and
- * lets in those that know the token. What comes on a link becomes an event of the core; what
- * the core wants sent goes out on the right link. */
+ * lets in those that know the token, and have the certificates where links are encrypted. What
+ * comes on a link becomes an event of the core; what the core wants sent goes out on the right
+ * link. */
 #ifndef STAGE_PEERS_H
 #define STAGE_PEERS_H
 
@@ -12,6 +13,7 @@
 
 struct error;
 struct peers;
+struct tls_context;
 
 struct peers_events {
     /* Feeds an event to the core; takes event->frame. -EPROTO: the peer broke the rules. */
@@ -20,11 +22,13 @@ struct peers_events {
     void (*lost)(void *owner, const char *peer, const char *why); /* an established link */
 };
 
-/* Borrowed, but for `host` and `token`, which are only read during the call. */
+/* Borrowed, but for `host` and `token`, which are only read during the call, and `tls`, which
+ * is referred to. */
 struct peers_setup {
     const struct stage_config *config;
     const char *host; /* numeric: where to listen, on any free port */
     const char *token;
+    struct tls_context *tls; /* NULL: links are not encrypted */
     const struct peers_events *events;
     void *owner;
 };

@@ -4,6 +4,7 @@
 #define STAGE_PEERS_STATE_H
 
 #include "net/door.h"
+#include "net/tls.h"
 #include "stage/peers.h"
 
 enum {
@@ -31,6 +32,7 @@ struct peers {
     const struct peers_events *events;
     void *owner;
     char *token;
+    struct tls_context *tls; /* or NULL */
     struct door *door;
     unsigned n_timers; /* retry timers not yet closed */
     bool destroyed;

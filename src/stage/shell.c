@@ -20,6 +20,8 @@ enum {
     LAST_WORD_MS = 5000, /* to reach a controller that is not told yet what went wrong */
 };
 
+#define CONTROLLER "controller" /* what it is called */
+
 void shell_say(struct shell *shell, json_t *json)
 {
     char *text = json_dumps(json, JSON_COMPACT);
@@ -131,7 +133,7 @@ static void control_opened(void *owner, struct link *link)
 {
     struct shell *shell = owner;
     char *text = hello_to_text(&(struct hello){
-        .from = shell->name, .to = (char *)(uintptr_t) "controller", .token = shell->token});
+        .from = shell->name, .to = (char *)(uintptr_t)CONTROLLER, .token = shell->token});
 
     link_near_host(link, shell->host, sizeof(shell->host));
     link_send_text(link, MESSAGE_HELLO, text);
@@ -163,8 +165,10 @@ static const struct link_events control_events = {control_opened, control_came, 
 
 static int dial_controller(struct shell *shell, struct error *err)
 {
-    return link_dial(shell->loop, shell->controller, &control_events, shell, &shell->dialled,
-                     err);
+    const struct link_place place = {
+        .address = shell->controller, .tls = shell->tls, .name = CONTROLLER};
+
+    return link_dial(shell->loop, &place, &control_events, shell, &shell->dialled, err);
 }
 
 static void redial_due(uv_timer_t *timer)
@@ -194,6 +198,7 @@ int shell_create(uv_loop_t *loop, const struct shell_options *options, struct sh
     shell->name = memory_text(options->name);
     shell->controller = memory_text(options->controller);
     shell->token = memory_text(options->token);
+    shell->tls = tls_context_ref(options->tls);
     uv_timer_init(loop, &shell->redial);
     uv_timer_init(loop, &shell->report);
     uv_timer_init(loop, &shell->wake);
@@ -232,11 +237,12 @@ int shell_destroy(struct shell *shell)
     free(shell->journals);
     free(shell->watches);
     free(shell->state_folder);
-    free(shell->data_token);
+    memory_wipe(&shell->data_token);
     free(shell->run);
     free(shell->name);
     free(shell->controller);
-    free(shell->token);
+    memory_wipe(&shell->token);
+    tls_context_unref(shell->tls);
     free(shell->failure);
     free(shell);
     return code;

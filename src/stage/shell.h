@@ -14,11 +14,13 @@
 
 struct error;
 struct shell;
+struct tls_context;
 
 struct shell_options {
     const char *name;       /* of the stage */
     const char *controller; /* its address */
     const char *token;
+    struct tls_context *tls; /* NULL: links are not encrypted */
 };
 
 int shell_create(uv_loop_t *loop, const struct shell_options *options, struct shell **ret_shell,

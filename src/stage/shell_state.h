@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "graph/deployment.h"
 #include "net/link.h"
+#include "net/tls.h"
 #include "stage/config.h"
 #include "stage/core.h"
 #include "stage/journal.h"
@@ -22,9 +23,10 @@ struct watch;
 struct shell {
     uv_loop_t *loop;
     char *name, *controller, *token;
-    char host[64];        /* where this stage is reached: the near end of the control link */
-    struct link *dialled; /* the control link until it is up; then it is `control` */
-    struct link *control; /* hello was said on it */
+    struct tls_context *tls; /* NULL: links are not encrypted */
+    char host[64];           /* where this stage is reached: the near end of the control link */
+    struct link *dialled;    /* the control link until it is up; then it is `control` */
+    struct link *control;    /* hello was said on it */
     uv_timer_t redial, report, wake;
     bool stopping;
     char *failure;    /* what ends the stage, a sentence; NULL: nothing */

@@ -181,6 +181,7 @@ static void opened(void *owner, const struct error *failure)
     const struct peers_setup setup = {.config = shell->config,
                                       .host = shell->host,
                                       .token = shell->data_token,
+                                      .tls = shell->tls,
                                       .events = &peers_events,
                                       .owner = shell};
     if (marks_open(shell, &err) < 0 ||

@@ -121,12 +121,13 @@ static int start(void **state)
 
     assert_non_null(desk);
     uv_loop_init(&desk->loop);
-    assert_int_equal(
-        listener_open(&desk->loop, "127.0.0.1:0", &stage_events, desk, &desk->listener, &err),
-        0);
+    assert_int_equal(listener_open(&desk->loop, &(struct link_place){.address = "127.0.0.1:0"},
+                                   &stage_events, desk, &desk->listener, &err),
+                     0);
     snprintf(desk->address, sizeof(desk->address), "127.0.0.1:%u",
              listener_port(desk->listener));
-    const struct shell_options options = {"all-1", desk->address, "secret"};
+    const struct shell_options options = {
+        .name = "all-1", .controller = desk->address, .token = "secret"};
     assert_int_equal(shell_create(&desk->loop, &options, &desk->shell, &err), 0);
     *state = desk;
     return 0;
@@ -196,9 +197,9 @@ static void who_says_nothing_does_not_keep_a_stage_from_ending(void **state)
     wait_for(desk, "hello");
     configure(desk);
     wait_for(desk, "hello ready working finished");
-    assert_int_equal(
-        link_dial(&desk->loop, desk->data_address, &caller_events, desk, &desk->caller, &err),
-        0);
+    assert_int_equal(link_dial(&desk->loop, &(struct link_place){.address = desk->data_address},
+                               &caller_events, desk, &desk->caller, &err),
+                     0);
     while (!desk->caller_opened) {
         uv_run(&desk->loop, UV_RUN_ONCE);
     }
