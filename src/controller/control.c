@@ -8,8 +8,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "fabric/fabric.h"
+#include "net/authority.h"
+#include "net/credentials.h"
 #include "net/door.h"
 #include "net/hello.h"
+#include "net/tls.h"
+
+_Static_assert((int)FABRIC_CREDENTIALS_MAX >= (int)CREDENTIALS_LINE_MAX,
+               "credentials fit a fabric");
 
 struct guest {
     struct guest *next;
@@ -22,6 +29,8 @@ struct guest {
 struct control {
     const struct control_events *events;
     void *owner;
+    struct authority *authority; /* NULL: links are not encrypted */
+    struct tls_context *tls;
     struct door *door;
     char address[128];
     struct guest *guests;
@@ -106,22 +115,41 @@ static bool hello_came(void *owner, struct link *link, const struct message *mes
     return true;
 }
 
-int control_create(uv_loop_t *loop, const char *host, const struct control_events *events,
-                   void *owner, struct control **ret_control, struct error *err)
+static int make_authority(struct control *control, struct error *err)
+{
+    struct credentials own = {0};
+    int r = authority_create(&control->authority, err);
+
+    if (r == 0) {
+        r = authority_issue(control->authority, "controller", &own, err);
+    }
+    if (r == 0) {
+        r = tls_context_create(&own, &control->tls, err);
+    }
+    credentials_finish(&own);
+    return r;
+}
+
+int control_create(uv_loop_t *loop, const struct control_setup *setup,
+                   struct control **ret_control, struct error *err)
 {
     struct control *control = memory_new(1, sizeof(*control));
     char address[96];
 
-    control->events = events;
-    control->owner = owner;
-    snprintf(address, sizeof(address), "%s:0", host);
-    const struct door_setup setup = {.address = address, .hello = hello_came, .owner = control};
-    int r = door_open(loop, &setup, &control->door, err);
+    control->events = setup->events;
+    control->owner = setup->owner;
+    snprintf(address, sizeof(address), "%s:0", setup->host);
+    int r = setup->encrypted ? make_authority(control, err) : 0;
+    if (r == 0) {
+        const struct door_setup door = {
+            .address = address, .tls = control->tls, .hello = hello_came, .owner = control};
+        r = door_open(loop, &door, &control->door, err);
+    }
     if (r < 0) {
-        free(control);
+        control_destroy(control);
         return r;
     }
-    snprintf(control->address, sizeof(control->address), "%s:%u", host,
+    snprintf(control->address, sizeof(control->address), "%s:%u", setup->host,
              door_port(control->door));
     *ret_control = control;
     return 0;
@@ -132,7 +160,7 @@ const char *control_address(const struct control *control)
     return control->address;
 }
 
-const char *control_expect(struct control *control, const char *stage)
+static struct guest *find_or_add(struct control *control, const char *stage)
 {
     struct guest *guest = find(control, stage);
 
@@ -143,9 +171,26 @@ const char *control_expect(struct control *control, const char *stage)
         guest->stage = memory_text(stage);
         control->guests = guest;
     }
+    return guest;
+}
+
+int control_expect(struct control *control, const char *stage, char **ret_line,
+                   struct error *err)
+{
+    struct guest *guest = find_or_add(control, stage);
+    struct credentials credentials = {0};
+    int r = control->authority == NULL
+                ? 0
+                : authority_issue(control->authority, stage, &credentials, err);
+
     link_close(STEAL(guest->link));
     control_token(guest->token);
-    return guest->token;
+    if (r == 0) {
+        credentials.token = memory_text(guest->token);
+        *ret_line = credentials_to_line(&credentials);
+    }
+    credentials_finish(&credentials);
+    return r;
 }
 
 void control_send(struct control *control, const char *stage, json_t *message)
@@ -171,6 +216,7 @@ void control_forget(struct control *control, const char *stage)
         struct guest *guest = *place;
         *place = guest->next;
         link_close(guest->link);
+        explicit_bzero(guest->token, sizeof(guest->token));
         free(guest->stage);
         free(guest);
     }
@@ -185,5 +231,7 @@ void control_destroy(struct control *control)
         control_forget(control, control->guests->stage);
     }
     door_close(control->door);
+    tls_context_unref(control->tls);
+    authority_destroy(control->authority);
     free(control);
 }

@@ -1,8 +1,10 @@
-/* The control links: stages dial the controller, prove themselves with the token that the
- * fabric handed them, and then the two exchange JSON (docs/protocol.md). */
+/* The control links: stages dial the controller, prove themselves with what the fabric handed
+ * them, and then the two exchange JSON (docs/protocol.md). Where links are to be encrypted, the
+ * authority that the stages of a run believe in is here, and ends with it. */
 #ifndef CONTROLLER_CONTROL_H
 #define CONTROLLER_CONTROL_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "base/json.h"
@@ -18,14 +20,22 @@ struct control_events {
     void (*lost)(void *owner, const char *stage);
 };
 
-/* Listens on `host` (numeric), on any free port. */
-int control_create(uv_loop_t *loop, const char *host, const struct control_events *events,
-                   void *owner, struct control **ret_control, struct error *err);
+struct control_setup {
+    const char *host; /* numeric: where to listen, on any free port */
+    bool encrypted;   /* all links of the run, those between stages too */
+    const struct control_events *events;
+    void *owner;
+};
+
+int control_create(uv_loop_t *loop, const struct control_setup *setup,
+                   struct control **ret_control, struct error *err);
 void control_destroy(struct control *control); /* accepts NULL */
 
 const char *control_address(const struct control *control);
-/* Makes a new token for a stage that is about to be started; the old one is worth nothing. */
-const char *control_expect(struct control *control, const char *stage);
+/* Makes new credentials for a stage that is about to be started, as a line
+ * (net/credentials.h), to be freed by memory_wipe(); the old token is worth nothing. */
+int control_expect(struct control *control, const char *stage, char **ret_line,
+                   struct error *err);
 /* Takes `message`; dropped when the stage has no link. */
 void control_send(struct control *control, const char *stage, json_t *message);
 /* Drops the link and the token. */

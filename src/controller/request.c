@@ -107,6 +107,21 @@ static int read_pins(const json_t *json, struct request *request, struct error *
     return 0;
 }
 
+static int read_tls(const json_t *json, struct request *request, struct error *err)
+{
+    static const char *const words[] = {
+        [REQUEST_TLS_AUTO] = "auto", [REQUEST_TLS_ON] = "on", [REQUEST_TLS_OFF] = "off"};
+    const char *given = text(json, "tls");
+
+    for (size_t i = 0; given != NULL && i < sizeof(words) / sizeof(*words); i++) {
+        if (strcmp(given, words[i]) == 0) {
+            request->tls = (enum request_tls)i;
+            return 0;
+        }
+    }
+    return given == NULL ? 0 : refuse("tls", given, "on", err);
+}
+
 static int read_length(const json_t *json, struct request *request, struct error *err)
 {
     const char *duration = text(json, "duration");
@@ -144,6 +159,9 @@ int request_read(const json_t *json, struct request **ret_request, struct error 
     }
     if (r == 0) {
         r = read_pins(json, request, err);
+    }
+    if (r == 0) {
+        r = read_tls(json, request, err);
     }
     if (r == 0) {
         r = read_length(json, request, err);

@@ -18,8 +18,15 @@ enum request_kind {
     REQUEST_PROFILE, /* measure everything anew */
 };
 
+enum request_tls {
+    REQUEST_TLS_AUTO, /* where the fabric's network has others on it */
+    REQUEST_TLS_ON,
+    REQUEST_TLS_OFF,
+};
+
 struct request {
     enum request_kind kind;
+    enum request_tls tls;    /* whether links are encrypted */
     char *application;       /* the manifest */
     char *folder;            /* what it writes is relative to this; NULL: to where we are */
     char *fabric;            /* "local" */
@@ -41,8 +48,8 @@ struct request {
 /* {"command": "run", "application": "street.yaml", "testbed": "lab.yaml" or "devices": 3 with
  * "cpu", "memory", "link", "latency" as people write them, "duration": "30s", "frames": 100,
  * "state": FOLDER, "folder": FOLDER, "explain": true, "replicas": "off" or N, "cut": [k, …],
- * "places": {operator: device}}. The command line has checked the forms; -EINVAL with a
- * sentence otherwise. */
+ * "places": {operator: device}, "tls": "auto", "on" or "off"}. The command line has checked the
+ * forms; -EINVAL with a sentence otherwise. */
 int request_read(const json_t *json, struct request **ret_request, struct error *err);
 /* Reads the testbed's manifest, if one was named. */
 int request_load(struct request *request, struct error *err);

@@ -134,9 +134,14 @@ static int open_fabric(struct session *session, struct error *err)
         session_note(session, "%s", note);
     }
     session->n_devices = session->fabric->ops->devices(session->fabric, &session->devices);
-    return control_create(session->loop,
-                          session->fabric->ops->controller_address(session->fabric),
-                          &control_events, session, &session->control, err);
+    const struct control_setup control = {
+        .host = session->fabric->ops->controller_address(session->fabric),
+        .encrypted = request->tls == REQUEST_TLS_ON ||
+                     (request->tls == REQUEST_TLS_AUTO && session->fabric->ops->exposed),
+        .events = &control_events,
+        .owner = session,
+    };
+    return control_create(session->loop, &control, &session->control, err);
 }
 
 static int open_profiles(struct session *session, struct error *err)
@@ -177,20 +182,26 @@ int session_start_stage(struct session *session, const struct deployment *deploy
                         size_t index, fabric_done_fn done, struct error *err)
 {
     const struct deployment_stage *stage = &deployment->stages[index];
+    cleanup(memory_wipe) char *credentials = NULL;
     size_t n_mounts = 0;
+    int r = control_expect(session->control, stage->name, &credentials, err);
+
+    if (r < 0) {
+        return r;
+    }
     struct fabric_mount *mounts =
         needs_mounts(deployment, stage->group, session_folder(session), &n_mounts);
     const struct fabric_start start = {
         .stage = stage->name,
         .device = stage->device,
         .controller = control_address(session->control),
-        .credentials = control_expect(session->control, stage->name),
+        .credentials = credentials,
         .image = stage->image,
         .n_mounts = n_mounts,
         .mounts = mounts,
     };
 
-    int r = session->fabric->ops->start(session->fabric, &start, done, session, err);
+    r = session->fabric->ops->start(session->fabric, &start, done, session, err);
     needs_free_mounts(mounts, n_mounts);
     return r;
 }

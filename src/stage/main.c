@@ -1,17 +1,21 @@
 /* brume-stage: all that a device needs. The fabric starts it with a name and the controller's
- * address, and hands it a token on standard input; everything else comes from the controller.
+ * address, and hands it its credentials on standard input; everything else comes from the
+ * controller.
  */
 #include <argp.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "net/credentials.h"
+#include "net/tls.h"
 #include "stage/shell.h"
 
 const char *argp_program_version = "brume-stage " BRUME_VERSION;
@@ -59,8 +63,8 @@ static const struct argp argp = {
     options,
     parse,
     NULL,
-    "Runs one stage of an application. Started by a fabric, which writes the stage's token to "
-    "its standard input; not meant to be started by hand.",
+    "Runs one stage of an application. Started by a fabric, which writes the stage's "
+    "credentials to its standard input; not meant to be started by hand.",
     NULL,
     NULL,
     NULL};
@@ -72,28 +76,31 @@ static void asked_to_end(uv_signal_t *signal, int number)
     uv_signal_stop(signal);
 }
 
-int main(int argc, char **argv)
+/* Leaves the token, and a context of the rest where there is one. */
+static int read_credentials(struct shell_options *with, char **ret_token, struct error *err)
 {
-    struct arguments arguments = {0};
-    char token[1025] = "";
+    struct credentials credentials = {0};
+    int r = credentials_read(STDIN_FILENO, &credentials, err);
+
+    if (r == 0 && credentials.key != NULL) {
+        r = tls_context_create(&credentials, &with->tls, err);
+    }
+    if (r == 0) {
+        with->token = *ret_token = STEAL(credentials.token);
+    }
+    credentials_finish(&credentials);
+    return r;
+}
+
+static int run(const struct shell_options *with)
+{
     struct shell *shell = NULL;
     uv_signal_t terminate;
     uv_loop_t loop;
     struct error err;
 
-    file_ensure_standard();
-    argp_err_exit_status = EX_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    signal(SIGPIPE, SIG_IGN);
-    if (fgets(token, sizeof(token), stdin) == NULL) {
-        fprintf(stderr, "brume-stage: no token came on standard input\n");
-        return EX_USAGE;
-    }
-    token[strcspn(token, "\n")] = '\0';
-
     uv_loop_init(&loop);
-    const struct shell_options shell_options = {arguments.name, arguments.controller, token};
-    int r = shell_create(&loop, &shell_options, &shell, &err);
+    int r = shell_create(&loop, with, &shell, &err);
     if (r < 0) {
         fprintf(stderr, "brume-stage: %s\n", err.text);
         shell_stop(shell);
@@ -108,4 +115,24 @@ int main(int argc, char **argv)
     uv_loop_close(&loop);
     int code = shell_destroy(shell);
     return r < 0 ? EX_UNAVAILABLE : code;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    cleanup(memory_wipe) char *token = NULL;
+    struct error err;
+
+    file_ensure_standard();
+    argp_err_exit_status = EX_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    signal(SIGPIPE, SIG_IGN);
+    struct shell_options with = {.name = arguments.name, .controller = arguments.controller};
+    if (read_credentials(&with, &token, &err) < 0) {
+        fprintf(stderr, "brume-stage: %s\n", err.text);
+        return EX_USAGE;
+    }
+    int code = run(&with);
+    tls_context_unref(with.tls);
+    return code;
 }

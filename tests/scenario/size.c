@@ -71,7 +71,7 @@ static pid_t start_stage(unsigned port)
     posix_spawn_file_actions_t actions;
     pid_t pid;
 
-    scenario_write("token", "a-token\n");
+    scenario_write("token", "{\"token\": \"a-token\"}\n");
     assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
     assert_int_equal(
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "token", O_RDONLY, 0), 0);
