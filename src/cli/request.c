@@ -15,6 +15,7 @@ enum {
     OPTION_CUT,
     OPTION_REPLICAS,
     OPTION_PLACE,
+    OPTION_TLS,
     OPTION_JSON,
 };
 
@@ -33,8 +34,13 @@ static const struct argp_option options[] = {
      "Cut models before layers K and nowhere else; none: not at all", 2},
     {"replicas", OPTION_REPLICAS, "off|N", 0, "No replicas, or at most N of a group", 2},
     {"place", OPTION_PLACE, "OPERATOR=DEVICE", 0, "Run an operator there; may be repeated", 2},
-    {NULL, 0, NULL, 0, "Output:", 3},
-    {"json", OPTION_JSON, NULL, 0, "One JSON object on standard output, and nothing else", 3},
+    {NULL, 0, NULL, 0, "Links:", 3},
+    {"tls", OPTION_TLS, "on|off|auto", 0,
+     "Encrypt what stages and the controller say to each other; auto (the default): where "
+     "others are on their network",
+     3},
+    {NULL, 0, NULL, 0, "Output:", 4},
+    {"json", OPTION_JSON, NULL, 0, "One JSON object on standard output, and nothing else", 4},
     {0},
 };
 
@@ -100,6 +106,14 @@ static void parse_replicas(struct request_options *input, const char *text,
     }
 }
 
+static void parse_tls(struct request_options *input, const char *text, struct argp_state *state)
+{
+    if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0 && strcmp(text, "auto") != 0) {
+        argp_error(state, "--tls takes on, off or auto, not '%s'", text);
+    }
+    set_text(input, "tls", text);
+}
+
 /* What was given must go together. */
 static void check(const struct request_options *input, struct argp_state *state)
 {
@@ -150,6 +164,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_PLACE:
         parse_place(input, argument, state);
+        return 0;
+    case OPTION_TLS:
+        parse_tls(input, argument, state);
         return 0;
     case OPTION_JSON:
         input->json = true;
