@@ -25,20 +25,25 @@ struct listener {
     void *owner;
 };
 
-static void link_freed(uv_handle_t *handle)
+static void handle_freed(uv_handle_t *handle)
 {
     struct link *link = handle->data;
 
-    link_secure_free(link);
-    free(link->payload);
-    free(link);
+    if (--link->n_handles == 0) {
+        link_send_free(link);
+        tls_destroy(link->tls);
+        free(link->trouble);
+        free(link->payload);
+        free(link);
+    }
 }
 
 void link_close(struct link *link)
 {
     if (link != NULL && !uv_is_closing((uv_handle_t *)&link->tcp)) {
         link->events = NULL;
-        uv_close((uv_handle_t *)&link->tcp, link_freed);
+        uv_close((uv_handle_t *)&link->tcp, handle_freed);
+        uv_close((uv_handle_t *)&link->soon, handle_freed);
     }
 }
 
@@ -76,7 +81,9 @@ static struct link *link_new(uv_loop_t *loop, const struct link_events *events, 
     struct link *link = memory_new(1, sizeof(*link));
 
     uv_tcp_init(loop, &link->tcp);
-    link->tcp.data = link;
+    uv_prepare_init(loop, &link->soon);
+    link->tcp.data = link->soon.data = link;
+    link->n_handles = 2;
     link->events = events;
     link->owner = owner;
     return link;
@@ -134,99 +141,6 @@ void link_adopt(struct link *link, const struct link_events *events, void *owner
 void link_trust(struct link *link)
 {
     link->trusted = true;
-}
-
-/* Sending. */
-
-void sending_destroy(struct sending *sending)
-{
-    frame_unref(sending->frame);
-    free(sending->bytes);
-    free(sending);
-}
-
-void link_sent(struct link *link, int status)
-{
-    link->n_sending--;
-    if (status < 0 && status != UV_ECANCELED) {
-        link_lost(link, uv_strerror(status));
-    } else if (link->closing_after_sending && link->n_sending == 0) {
-        link_close(link);
-    }
-}
-
-static void sent(uv_write_t *request, int status)
-{
-    struct sending *sending = request->data;
-    struct link *link = sending->link;
-
-    sending_destroy(sending);
-    link_sent(link, status);
-}
-
-static void send_pieces(struct link *link, struct sending *sending,
-                        const struct message *message, size_t n_pieces,
-                        const struct payload_piece *pieces)
-{
-    uv_buf_t buffers[1 + PAYLOAD_PIECES_MAX];
-
-    message_encode(message, sending->header);
-    sending->link = link;
-    link->n_sending++;
-    if (link->tls != NULL) {
-        link_secure_send(link, sending, MESSAGE_HEADER_SIZE + message->size);
-        return;
-    }
-    buffers[0] = uv_buf_init((char *)sending->header, MESSAGE_HEADER_SIZE);
-    for (size_t i = 0; i < n_pieces; i++) {
-        buffers[i + 1].base = (char *)(uintptr_t)pieces[i].data;
-        buffers[i + 1].len = pieces[i].size;
-    }
-    sending->request.data = sending;
-    link->counters.sent += MESSAGE_HEADER_SIZE + message->size;
-    if (uv_write(&sending->request, (uv_stream_t *)&link->tcp, buffers,
-                 (unsigned)(1 + n_pieces), sent) < 0) {
-        sent(&sending->request, UV_ECANCELED);
-    }
-}
-
-void link_send(struct link *link, const struct message *message, const void *payload)
-{
-    if (!link_is_open(link)) {
-        return;
-    }
-    struct sending *sending = memory_new(1, sizeof(*sending));
-    struct payload_piece piece = {NULL, message->size};
-    if (message->size > 0) {
-        piece.data = sending->bytes = memory_new(message->size, 1);
-        sending->size = message->size;
-        memcpy(sending->bytes, payload, message->size);
-    }
-    send_pieces(link, sending, message, message->size > 0, &piece);
-}
-
-void link_send_frame(struct link *link, const struct message *message, struct frame *frame)
-{
-    struct message sized = *message;
-    struct error err;
-
-    if (!link_is_open(link)) {
-        return;
-    }
-    struct sending *sending = memory_new(1, sizeof(*sending));
-    int r = payload_encode(frame, &sending->payload, &err);
-    assert(r == 0);
-    sending->frame = frame_ref(frame);
-    sized.size = (uint32_t)sending->payload.size;
-    link->counters.frames_sent++;
-    send_pieces(link, sending, &sized, sending->payload.n_pieces, sending->payload.pieces);
-}
-
-void link_send_text(struct link *link, enum message_kind kind, const char *text)
-{
-    const struct message message = {.kind = kind, .size = (uint32_t)strlen(text)};
-
-    link_send(link, &message, text);
 }
 
 size_t link_queue(const struct link *link)

@@ -40,6 +40,7 @@ struct link_events {
 struct link_counters {
     uint64_t sent, received; /* bytes, as they are on the wire */
     uint64_t frames_sent, frames_received;
+    uint64_t writes; /* that the system was asked for */
 };
 
 /* Where to dial or to listen. Borrowed for the call; links refer to the context. */
@@ -58,6 +59,8 @@ void link_adopt(struct link *link, const struct link_events *events, void *owner
 /* From now on payloads of any legal size are taken. */
 void link_trust(struct link *link);
 
+/* What is sent goes out when the loop has nothing else to do now, in as few writes as can be.
+ */
 void link_send(struct link *link, const struct message *message, const void *payload);
 /* A MESSAGE_FRAME; refers to the frame, of FRAME_SIZE_MAX at most, until it is sent. */
 void link_send_frame(struct link *link, const struct message *message, struct frame *frame);

@@ -29,31 +29,14 @@ struct encrypted {
     size_t size;
 };
 
-/* What a message has next. */
+/* What the first message has next. */
 static struct payload_piece next_piece(const struct sending *sending)
 {
-    struct payload_piece piece = {sending->header, MESSAGE_HEADER_SIZE};
+    struct payload_piece piece = sending_piece(sending, sending->piece);
 
-    if (sending->piece > 0) {
-        piece = sending->frame != NULL ? sending->payload.pieces[sending->piece - 1]
-                                       : (struct payload_piece){sending->bytes, sending->size};
-    }
     piece.data = (const uint8_t *)piece.data + sending->offset;
     piece.size -= sending->offset;
     return piece;
-}
-
-static size_t count_pieces(const struct sending *sending)
-{
-    return 1 + (sending->frame != NULL ? sending->payload.n_pieces : sending->size > 0);
-}
-
-static void drop_first(struct link *link)
-{
-    struct sending *sending = link->first;
-
-    link->first = sending->next;
-    sending_destroy(sending);
 }
 
 /* Encrypts up to `most` bytes of the first message; the message goes when nothing is left of
@@ -75,8 +58,8 @@ static int encrypt_piece(struct link *link, size_t most, size_t *ret_n, struct e
         sending->piece++;
         sending->offset = 0;
     }
-    if (sending->piece == count_pieces(sending)) {
-        drop_first(link);
+    if (sending->piece == sending_count(sending)) {
+        sending_destroy(link_next(link));
         link->n_sending--;
     }
     *ret_n = n;
@@ -93,8 +76,6 @@ static void fail_later(struct link *link, const struct error *err)
     }
 }
 
-static void send_more(struct link *link);
-
 static void encrypted_destroy(struct encrypted *encrypted)
 {
     encrypted->link->n_encrypted -= encrypted->size;
@@ -109,9 +90,9 @@ static void taken(uv_write_t *request, int status)
 
     encrypted_destroy(encrypted);
     if (status == 0) {
-        send_more(link);
+        link_secure_flush(link);
     }
-    link_sent(link, status);
+    link_sent(link, 1, status);
 }
 
 /* Hands the socket what the filter has for it. */
@@ -128,15 +109,16 @@ static void flush(struct link *link)
     *encrypted = (struct encrypted){.link = link, .bytes = bytes, .size = n};
     encrypted->request.data = encrypted;
     link->counters.sent += n;
+    link->counters.writes++;
     link->n_encrypted += n;
     link->n_sending++;
     if (uv_write(&encrypted->request, (uv_stream_t *)&link->tcp, &buffer, 1, taken) < 0) {
         encrypted_destroy(encrypted);
-        link_sent(link, UV_ECANCELED);
+        link_sent(link, 1, UV_ECANCELED);
     }
 }
 
-static void send_more(struct link *link)
+void link_secure_flush(struct link *link)
 {
     struct error err;
 
@@ -154,18 +136,6 @@ static void send_more(struct link *link)
             fail_later(link, &err);
         }
     }
-}
-
-void link_secure_send(struct link *link, struct sending *sending, size_t size)
-{
-    link->n_waiting += size;
-    if (link->first == NULL) {
-        link->first = sending;
-    } else {
-        link->last->next = sending;
-    }
-    link->last = sending;
-    send_more(link);
 }
 
 void link_secure_start(struct link *link)
@@ -206,7 +176,7 @@ static int shake_hands(struct link *link, struct error *err)
         if (link->dialled) {
             link->events->opened(link->owner, link);
         }
-        send_more(link);
+        link_secure_flush(link);
     }
     return r;
 }
@@ -250,13 +220,4 @@ int link_secure_took(struct link *link, size_t n, struct error *err)
         link_lost(link, "closed the link");
     }
     return r < 0 ? r : 0;
-}
-
-void link_secure_free(struct link *link)
-{
-    while (link->first != NULL) {
-        drop_first(link);
-    }
-    tls_destroy(link->tls);
-    free(link->trouble);
 }

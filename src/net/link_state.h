@@ -1,4 +1,4 @@
-/* What link.c, link_receive.c and link_secure.c share. */
+/* What link.c, link_send.c, link_receive.c and link_secure.c share. */
 #ifndef NET_LINK_STATE_H
 #define NET_LINK_STATE_H
 
@@ -15,26 +15,25 @@ enum {
 
 /* One message on its way out. */
 struct sending {
-    uv_write_t request;
-    struct link *link;
+    struct sending *next;
     uint8_t header[MESSAGE_HEADER_SIZE];
     struct frame *frame;
-    struct payload payload; /* of the frame */
-    void *bytes;            /* of any other kind */
-    /* While it waits to be encrypted. */
-    struct sending *next;
-    size_t size;          /* of `bytes` */
-    size_t piece, offset; /* what is next: the header is piece 0 */
+    struct payload *payload; /* of the frame; in the same memory as this */
+    void *bytes;             /* of any other kind, `size` of them */
+    size_t size;
+    size_t piece, offset; /* what is next to be encrypted: the header is piece 0 */
 };
 
 struct link {
     uv_tcp_t tcp;
+    uv_prepare_t soon; /* when the loop is about to wait: what waits is sent */
+    unsigned n_handles;
     uv_connect_t connect;
     const struct link_events *events;
     void *owner; /* NULL together with events: closing */
     bool trusted, closing_after_sending;
-    bool refused; /* it broke the rules */
-    unsigned n_sending;
+    bool refused;       /* it broke the rules */
+    unsigned n_sending; /* messages and writes that are not through */
     struct link_counters counters;
     char peer[ADDRESS_TEXT_MAX];
     /* Receiving: bytes staged[start..end) are not parsed yet; while `payload` is set, it is
@@ -45,11 +44,12 @@ struct link {
     uint8_t *payload;
     size_t filled;
     int low_water; /* of the socket: SO_RCVLOWAT; 0: as it was */
-    /* Encrypted: messages wait until there is room for them in the socket's queue. */
+    /* Sending: messages that wait in line. */
+    struct sending *first, *last;
+    size_t n_waiting; /* bytes of them */
+    /* Encrypted: they wait until there is room for them in the socket's queue, too. */
     struct tls *tls; /* NULL: it is not */
     bool dialled;
-    struct sending *first, *last;
-    size_t n_waiting;   /* bytes of them */
     size_t n_encrypted; /* bytes that the socket has not taken */
     char *trouble;      /* why no more can be encrypted, or NULL */
 };
@@ -66,16 +66,21 @@ void link_receive_start(struct link *link);
 uv_buf_t link_room(struct link *link);
 int link_took(struct link *link, size_t n, struct error *err);
 
+/* What a message has to send, the header first; the pieces are borrowed. */
+size_t sending_count(const struct sending *sending);
+struct payload_piece sending_piece(const struct sending *sending, size_t index);
+/* Takes the first message out of the line. */
+struct sending *link_next(struct link *link);
 void sending_destroy(struct sending *sending);
-/* A write of `n_sending` is through. */
-void link_sent(struct link *link, int status);
+/* `n` of `n_sending` are through. */
+void link_sent(struct link *link, unsigned n, int status);
+void link_send_free(struct link *link);
 
 /* Begins the handshake of a link that was dialled. */
 void link_secure_start(struct link *link);
 /* Bytes came from the socket; they lie in the buffer of the context. */
 int link_secure_took(struct link *link, size_t n, struct error *err);
-/* Takes the message, of `size` bytes together. */
-void link_secure_send(struct link *link, struct sending *sending, size_t size);
-void link_secure_free(struct link *link);
+/* Encrypts what waits, as far as there is room. */
+void link_secure_flush(struct link *link);
 
 #endif

@@ -185,6 +185,55 @@ static void frames_and_small_messages_arrive_in_order_and_whole(void **state)
     assert_all_counted(talk, 20);
 }
 
+static void small_messages_of_one_turn_go_out_together(void **state)
+{
+    struct talk *talk = *state;
+    struct link_counters before, after;
+
+    link_count(talk->dialled, &before);
+    for (uint64_t i = 0; i < 100; i++) {
+        const struct message credit = {.kind = MESSAGE_CREDIT, .sequence = i};
+        link_send(talk->dialled, &credit, NULL);
+    }
+    assert_int_equal(link_queue(talk->dialled), 100 * MESSAGE_HEADER_SIZE);
+    talk->n_wanted = 100;
+    uv_run(&talk->loop, UV_RUN_DEFAULT);
+    assert_int_equal(talk->last.sequence, 99);
+    link_count(talk->dialled, &after);
+    assert_int_equal(after.writes, before.writes + 1);
+    assert_all_counted(talk, 0);
+}
+
+static void a_long_line_does_not_wait(void **state)
+{
+    struct talk *talk = *state;
+    const struct message message = {.kind = MESSAGE_FRAME};
+    struct link_counters counters;
+    struct frame *frame = big_frame(0);
+
+    link_trust(talk->accepted);
+    link_send_frame(talk->dialled, &message, frame);
+    frame_unref(frame);
+    link_count(talk->dialled, &counters);
+    assert_true(counters.writes > 0);
+    talk->n_wanted = 1;
+    uv_run(&talk->loop, UV_RUN_DEFAULT);
+    assert_int_equal(talk->last.kind, MESSAGE_FRAME);
+}
+
+static void what_waits_is_dropped_when_a_link_is_closed(void **state)
+{
+    struct talk *talk = *state;
+    const struct message credit = {.kind = MESSAGE_CREDIT};
+
+    link_send(talk->dialled, &credit, NULL);
+    link_close(talk->dialled);
+    talk->dialled = NULL;
+    uv_run(&talk->loop, UV_RUN_DEFAULT);
+    assert_int_equal(talk->n_came, 0);
+    assert_string_equal(talk->why, "closed the link");
+}
+
 static void a_stranger_may_not_send_much(void **state)
 {
     struct talk *talk = *state;
@@ -259,6 +308,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(frames_and_small_messages_arrive_in_order_and_whole),
+        STORY(small_messages_of_one_turn_go_out_together),
+        STORY(a_long_line_does_not_wait),
+        STORY(what_waits_is_dropped_when_a_link_is_closed),
         STORY(a_stranger_may_not_send_much),
         STORY(what_is_no_message_closes_the_link_behind_those_that_are),
         STORY(a_closed_link_is_told_to_the_other_end),
