@@ -3,7 +3,7 @@
  *
  * Life of a stage: start launches it and enters it in the ledger; its pidfd tells the loop when
  * it ends; then either those who asked for its end are called, or the owner hears that it is
- * gone. Everything that outlives a crash is in the ledger; local_open.c says how that is kept.
+ * gone. Everything that outlives a crash is in the ledger; site.h says how that is kept.
  */
 #include "fabric/local.h"
 
@@ -36,18 +36,6 @@ static struct local_stage *find_stage(struct local *local, const char *name)
     return stage;
 }
 
-static int find_device(const struct local *local, const char *name, size_t *ret_index,
-                       struct error *err)
-{
-    for (size_t i = 0; i < local->n_devices; i++) {
-        if (strcmp(local->devices[i].name, name) == 0) {
-            *ret_index = i;
-            return 0;
-        }
-    }
-    return error_set(err, -ENOENT, "there is no device '%s'", name);
-}
-
 static void release_stage(uv_handle_t *handle)
 {
     struct local_stage *stage = handle->data;
@@ -74,7 +62,7 @@ static void forget(struct local *local, struct local_stage *stage)
 /* Whether it was the device's memory limit; then `how` says so. */
 static bool describe_memory_kill(struct local *local, size_t index, char *how, size_t size)
 {
-    const struct fabric_device *device = &local->devices[index];
+    const struct fabric_device *device = &local->site.devices[index];
     struct cgroup_usage usage = {0};
 
     cgroup_read(&local->emulation.groups[index], &usage);
@@ -130,7 +118,7 @@ static int run_stage(struct local *local, struct local_stage *stage,
     if (local->emulated) {
         launch.n_doors = cgroup_doors(&local->emulation.groups[stage->device], doors);
         launch.doors = doors;
-        launch.cpu = local->cpus[stage->device];
+        launch.cpu = local->site.cpus[stage->device];
         launch.namespace = local->emulation.network.devices[stage->device].namespace;
     }
     int result = launch_start(&launch, &stage->pid, &stage->pidfd, err);
@@ -154,7 +142,7 @@ static int local_start(struct fabric *fabric, const struct fabric_start *what,
         later_call(local->later, done, owner, NULL);
         return 0;
     }
-    if (find_device(local, what->device, &device, err) < 0) {
+    if (site_find_device(&local->site, what->device, &device, err) < 0) {
         return err->code;
     }
     struct local_stage *stage = memory_new(1, sizeof(*stage));
@@ -167,9 +155,9 @@ static int local_start(struct fabric *fabric, const struct fabric_start *what,
     stage->watch.data = stage;
     stage->next = local->stages;
     local->stages = stage;
-    uv_poll_init(local->loop, &stage->watch, stage->pidfd);
+    uv_poll_init(local->site.loop, &stage->watch, stage->pidfd);
     uv_poll_start(&stage->watch, UV_READABLE, on_end);
-    if (ledger_write_process(&local->ledger, LEDGER_PROCESS, stage->pid, err) < 0) {
+    if (ledger_write_process(&local->site.ledger, LEDGER_PROCESS, stage->pid, err) < 0) {
         stage->stopping = true;
         kill(stage->pid, SIGKILL);
         return err->code;
@@ -204,7 +192,7 @@ static int local_list(struct fabric *fabric, fabric_seen_fn seen, void *owner,
 
     for (const struct local_stage *stage = local->stages; stage != NULL; stage = stage->next) {
         if (!stage->stopping) {
-            seen(owner, stage->name, local->devices[stage->device].name);
+            seen(owner, stage->name, local->site.devices[stage->device].name);
         }
     }
     return 0;
@@ -217,7 +205,7 @@ static int local_usage(struct fabric *fabric, const char *device,
     struct fabric_usage usage = {0};
     size_t index = 0;
 
-    if (find_device(local, device, &index, err) < 0) {
+    if (site_find_device(&local->site, device, &index, err) < 0) {
         return err->code;
     }
     if (local->emulated) {
@@ -247,8 +235,8 @@ static int local_usage(struct fabric *fabric, const char *device,
 
 static size_t local_devices(struct fabric *fabric, const struct fabric_device **ret_devices)
 {
-    *ret_devices = local_of(fabric)->devices;
-    return local_of(fabric)->n_devices;
+    *ret_devices = local_of(fabric)->site.devices;
+    return local_of(fabric)->site.n_devices;
 }
 
 static const char *local_controller_address(struct fabric *fabric)
@@ -260,12 +248,12 @@ static const char *local_controller_address(struct fabric *fabric)
 
 static const char *local_folder(struct fabric *fabric)
 {
-    return local_of(fabric)->folder;
+    return local_of(fabric)->site.folder;
 }
 
 static const char *local_note(struct fabric *fabric)
 {
-    return local_of(fabric)->note;
+    return local_of(fabric)->site.note;
 }
 
 static void local_close(struct fabric *fabric)

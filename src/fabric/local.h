@@ -1,4 +1,4 @@
-/* What local.c (stages) and local_open.c (devices, ledger, keeper) share. Not for others: they
+/* What local.c (stages) and local_open.c (devices) share. Not for others: they
  * use fabric_open("local", …). */
 #ifndef FABRIC_LOCAL_H
 #define FABRIC_LOCAL_H
@@ -7,9 +7,8 @@
 
 #include "fabric/emulation.h"
 #include "fabric/fabric.h"
-#include "fabric/keeper.h"
 #include "fabric/later.h"
-#include "fabric/ledger.h"
+#include "fabric/site.h"
 
 struct local;
 
@@ -31,24 +30,15 @@ struct local_stage {
     struct local_waiter *waiters;
 };
 
-struct local_guard; /* the keeper and the handle that watches it */
-
 struct local {
     struct fabric fabric; /* first */
-    struct uv_loop_s *loop;
+    struct site site;
     struct fabric_events events;
     struct later *later;
     char *program; /* brume-stage */
-    char *note;
-    char *folder; /* of the run */
     bool emulated;
-    size_t n_devices;
-    struct fabric_device *devices;
     uint64_t *past_cpu_ns;  /* by device: of stages that ended, in nanoseconds */
     uint64_t *memory_kills; /* by device: seen so far */
-    int *cpus;              /* by device: the one CPU that plays it, or -1 */
-    struct ledger ledger;
-    struct local_guard *guard;
     struct emulation emulation;
     struct local_stage *stages;
 };

@@ -234,7 +234,7 @@ static void closing_leaves_nothing(void **state)
 {
     (void)state;
     struct bench *bench = bench_open("local", is_root());
-    cleanup(memory_free) char *path = memory_text(local_of(bench)->ledger.path);
+    cleanup(memory_free) char *path = memory_text(local_of(bench)->site.ledger.path);
     struct stat is;
 
     assert_int_equal(bench_start(bench, "detect", "device-1", "wait"), 0);
@@ -307,7 +307,7 @@ struct victim {
 static _Noreturn void be_controller(int answer)
 {
     struct bench *bench = bench_open("local", is_root());
-    const char *path = local_of(bench)->ledger.path;
+    const char *path = local_of(bench)->site.ledger.path;
 
     if (bench_start(bench, "detect", "device-1", "wait") == 0) {
         bench_until_heard(bench, "[detect wait]");
@@ -403,7 +403,7 @@ static void a_run_that_lives_is_not_cleaned(void **state)
 {
     (void)state;
     struct bench *bench = bench_open("local", is_root());
-    cleanup(memory_free) char *path = memory_text(local_of(bench)->ledger.path);
+    cleanup(memory_free) char *path = memory_text(local_of(bench)->site.ledger.path);
     unsigned n_runs;
     struct error err;
 
@@ -418,7 +418,7 @@ static void a_killed_keeper_is_replaced(void **state)
 {
     (void)state;
     struct bench *bench = bench_open("local", is_root());
-    cleanup(memory_free) char *path = memory_text(local_of(bench)->ledger.path);
+    cleanup(memory_free) char *path = memory_text(local_of(bench)->site.ledger.path);
     pid_t first = find_process(path, "keeper ");
 
     assert_int_equal(bench_start(bench, "detect", "device-1", "wait"), 0);
