@@ -1,0 +1,257 @@
+#include "fabric/http_transfer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#define CONNECT_MS 10000L
+
+/* Takes `headers`, which may be NULL; gives them back with one more. */
+static struct curl_slist *add_header(struct curl_slist *headers, const char *name,
+                                     const char *value)
+{
+    cleanup(memory_free) char *line = memory_format("%s: %s", name, value);
+    struct curl_slist *more = curl_slist_append(headers, line);
+
+    if (more == NULL) {
+        abort();
+    }
+    return more;
+}
+
+static size_t receive(char *bytes, size_t one, size_t n, void *owner)
+{
+    struct http_transfer *transfer = owner;
+    size_t size = one * n;
+
+    transfer->came = true;
+    if (size > transfer->most || transfer->size > transfer->most - size) {
+        transfer->too_large = true;
+        return 0;
+    }
+    char *text = realloc(transfer->text, transfer->size + size + 1);
+    if (text == NULL) {
+        transfer->too_large = true;
+        return 0;
+    }
+    memcpy(text + transfer->size, bytes, size);
+    transfer->text = text;
+    transfer->size += size;
+    text[transfer->size] = '\0';
+    return size;
+}
+
+/* The head ends with an empty line; 100 and 101 are not the answer's. */
+static size_t receive_head(char *bytes, size_t one, size_t n, void *owner)
+{
+    struct http_transfer *transfer = owner;
+    long status = 0;
+
+    transfer->came = true;
+    if (one * n == 2 && bytes[0] == '\r') {
+        curl_easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
+        transfer->begun = status >= 200 && status < 400;
+    }
+    return one * n;
+}
+
+static void set_place(struct http_transfer *transfer, const struct http_place *place)
+{
+    CURL *handle = transfer->handle;
+
+    if (place->socket != NULL) {
+        curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, place->socket);
+    }
+    if (place->token != NULL) {
+        cleanup(memory_free) char *bearer = memory_format("Bearer %s", place->token);
+        transfer->headers = add_header(transfer->headers, "Authorization", bearer);
+    }
+    if (place->authority != NULL) {
+        curl_easy_setopt(handle, CURLOPT_CAINFO, place->authority);
+    }
+    if (place->certificate != NULL) {
+        curl_easy_setopt(handle, CURLOPT_SSLCERT, place->certificate);
+        curl_easy_setopt(handle, CURLOPT_SSLKEY, place->key);
+    }
+}
+
+static void set_body(struct http_transfer *transfer, const struct http_request *request)
+{
+    const char *type = request->type != NULL ? request->type : "application/json";
+
+    transfer->body = memory_new(request->size + 1, 1);
+    memcpy(transfer->body, request->body, request->size);
+    curl_easy_setopt(transfer->handle, CURLOPT_POST, 1L);
+    curl_easy_setopt(transfer->handle, CURLOPT_POSTFIELDS, (const char *)transfer->body);
+    curl_easy_setopt(transfer->handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size);
+    transfer->headers = add_header(transfer->headers, "Content-Type", type);
+    transfer->headers = add_header(transfer->headers, "Expect", "");
+}
+
+void http_transfer_init(struct http_transfer *transfer, const struct http_place *place,
+                        const struct http_request *request, bool streams)
+{
+    cleanup(memory_free) char *url = memory_format("%s%s", place->url, request->path);
+    CURL *handle = curl_easy_init();
+
+    if (handle == NULL) {
+        abort();
+    }
+    *transfer = (struct http_transfer){
+        .handle = handle,
+        .name = memory_text(place->name),
+        .streams = streams,
+        .most = request->most > 0 ? request->most : HTTP_ANSWER_MOST,
+    };
+    curl_easy_setopt(handle, CURLOPT_URL, url);
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle, CURLOPT_NOPROXY, place->socket != NULL ? "*" : NULL);
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+    curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(handle, CURLOPT_USERAGENT, "brume/" BRUME_VERSION);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, receive);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, receive_head);
+    curl_easy_setopt(handle, CURLOPT_HEADERDATA, transfer);
+    set_place(transfer, place);
+    if (request->body != NULL) {
+        set_body(transfer, request);
+    }
+    if (request->method != NULL) {
+        curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request->method);
+    }
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, transfer->headers);
+}
+
+void http_transfer_finish(struct http_transfer *transfer)
+{
+    curl_easy_cleanup(transfer->handle);
+    curl_slist_free_all(transfer->headers);
+    memory_free(&transfer->name);
+    memory_free(&transfer->body);
+    memory_free(&transfer->text);
+}
+
+static int code_of_status(long status)
+{
+    switch (status) {
+    case 400:
+    case 422:
+        return -EINVAL;
+    case 401:
+    case 403:
+        return -EACCES;
+    case 404:
+        return -ENOENT;
+    case 409:
+        return -EBUSY;
+    default:
+        return -EIO;
+    }
+}
+
+/* Servers say what is wrong in a "message"; others in plain words. */
+static char *complaint(const char *body, long status)
+{
+    json_t *json = body == NULL ? NULL : json_loads(body, 0, NULL);
+    const char *message = json_string_value(json_object_get(json, "message"));
+    char *text = NULL;
+
+    if (message != NULL) {
+        text = memory_text(message);
+    } else if (body != NULL && body[strspn(body, " \r\n")] != '\0') {
+        text = memory_format("%.*s (status %ld)", (int)strcspn(body, "\r\n"), body, status);
+    } else {
+        text = memory_format("status %ld", status);
+    }
+    json_decref(json);
+    text_make_printable(text);
+    return text;
+}
+
+static int judge_failure(const struct http_transfer *transfer, CURLcode code, struct error *err)
+{
+    long number = 0;
+
+    if (transfer->too_large) {
+        return error_set(err, -EMSGSIZE, "%s sent more than %zu bytes at once", transfer->name,
+                         transfer->most);
+    }
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        return error_set(err, -ETIMEDOUT, "%s does not answer", transfer->name);
+    }
+    curl_easy_getinfo(transfer->handle, CURLINFO_OS_ERRNO, &number);
+    if (code == CURLE_COULDNT_CONNECT) {
+        int why = number > 0 ? (int)number : ECONNREFUSED;
+        return error_set(err, -why, "cannot reach %s: %s", transfer->name,
+                         strerrordesc_np(why));
+    }
+    return error_set(err, -EIO, "%s: %s", transfer->name, curl_easy_strerror(code));
+}
+
+int http_transfer_judge(struct http_transfer *transfer, CURLcode code,
+                        struct http_answer *ret_answer, struct error *err)
+{
+    long status = 0;
+
+    curl_easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
+    *ret_answer = (struct http_answer){
+        .status = (int)status,
+        .body = transfer->text != NULL ? transfer->text : "",
+        .size = transfer->size,
+    };
+    if (code != CURLE_OK || transfer->too_large) {
+        return judge_failure(transfer, code, err);
+    }
+    if (status >= 400) {
+        cleanup(memory_free) char *what = complaint(transfer->text, status);
+        return error_set(err, code_of_status(status), "%s: %s", transfer->name, what);
+    }
+    return 0;
+}
+
+char *http_transfer_take_line(struct http_transfer *transfer)
+{
+    const char *end = transfer->size == 0 ? NULL : memchr(transfer->text, '\n', transfer->size);
+
+    if (end == NULL) {
+        return NULL;
+    }
+    size_t n = (size_t)(end - transfer->text);
+    char *line = memory_format("%.*s", (int)n, transfer->text);
+    transfer->size -= n + 1;
+    memmove(transfer->text, end + 1, transfer->size + 1);
+    return line;
+}
+
+int http_ask_now(const struct http_place *place, const struct http_request *request,
+                 char **ret_body, struct error *err)
+{
+    uint64_t timeout = request->timeout_ms > 0 ? request->timeout_ms : HTTP_TIMEOUT_MS;
+    struct http_transfer transfer;
+    struct http_answer answer;
+
+    http_transfer_init(&transfer, place, request, false);
+    curl_easy_setopt(transfer.handle, CURLOPT_TIMEOUT_MS, (long)timeout);
+    int r = http_transfer_judge(&transfer, curl_easy_perform(transfer.handle), &answer, err);
+    if (r == 0 && ret_body != NULL) {
+        *ret_body = transfer.text != NULL ? STEAL(transfer.text) : memory_text("");
+    }
+    http_transfer_finish(&transfer);
+    return r;
+}
+
+char *http_escape(const char *text)
+{
+    char *escaped = curl_easy_escape(NULL, text, 0);
+    char *copy = memory_text(escaped);
+
+    curl_free(escaped);
+    return copy;
+}

@@ -1,0 +1,37 @@
+/* One request as libcurl knows it; the one place of the fabrics that includes libcurl. Not for
+ * others: they use http.h. */
+#ifndef FABRIC_HTTP_TRANSFER_H
+#define FABRIC_HTTP_TRANSFER_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#include "fabric/http.h"
+
+struct http_transfer {
+    CURL *handle;
+    struct curl_slist *headers;
+    char *name; /* of the server */
+    void *body; /* that is sent */
+    bool streams;
+    bool came;      /* something of the answer, since whoever looks last looked */
+    bool begun;     /* the head is here, and it is no error */
+    bool too_large; /* the answer, or a line of it */
+    size_t most;
+    char *text; /* what was received, or what of a stream was not yet taken */
+    size_t size;
+};
+
+/* `streams`: what comes is taken away in lines. */
+void http_transfer_init(struct http_transfer *transfer, const struct http_place *place,
+                        const struct http_request *request, bool streams);
+void http_transfer_finish(struct http_transfer *transfer);
+
+/* How it ended, from what libcurl says. */
+int http_transfer_judge(struct http_transfer *transfer, CURLcode code,
+                        struct http_answer *ret_answer, struct error *err);
+
+/* The next complete line without its end, malloc'ed; NULL: there is none. */
+char *http_transfer_take_line(struct http_transfer *transfer);
+
+#endif
