@@ -14,6 +14,11 @@ struct call {
     struct call *next;
 };
 
+struct later_waiter {
+    fabric_done_fn done;
+    void *owner;
+};
+
 struct later {
     uv_idle_t idle; /* runs each turn of the loop while there is something to call */
     struct call *first, *last;
@@ -71,6 +76,26 @@ void later_call(struct later *later, fabric_done_fn done, void *owner, const str
         uv_idle_start(&later->idle, turn);
     }
     later->last = call;
+}
+
+void later_wait(struct later_waiters *waiters, fabric_done_fn done, void *owner)
+{
+    waiters->list = memory_grow(waiters->list, waiters->n, sizeof(*waiters->list));
+    waiters->list[waiters->n++] = (struct later_waiter){.done = done, .owner = owner};
+}
+
+void later_call_all(struct later *later, struct later_waiters *waiters, const struct error *err)
+{
+    for (size_t i = 0; i < waiters->n; i++) {
+        later_call(later, waiters->list[i].done, waiters->list[i].owner, err);
+    }
+    later_forget_all(waiters);
+}
+
+void later_forget_all(struct later_waiters *waiters)
+{
+    memory_free(&waiters->list);
+    waiters->n = 0;
 }
 
 static void release(uv_handle_t *handle)

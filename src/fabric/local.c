@@ -41,7 +41,7 @@ static void release_stage(uv_handle_t *handle)
     struct local_stage *stage = handle->data;
 
     memory_free(&stage->name);
-    memory_free(&stage->waiters);
+    later_forget_all(&stage->waiters);
     free(stage);
 }
 
@@ -95,9 +95,7 @@ static void on_end(uv_poll_t *watch, int status, int events)
     }
     forget(local, stage);
     if (stage->stopping) {
-        for (size_t i = 0; i < stage->n_waiters; i++) {
-            later_call(local->later, stage->waiters[i].done, stage->waiters[i].owner, NULL);
-        }
+        later_call_all(local->later, &stage->waiters, NULL);
     } else if (local->events.gone != NULL) {
         local->events.gone(local->events.owner, stage->name, how, starved);
     }
@@ -177,8 +175,7 @@ static int local_stop(struct fabric *fabric, const char *name, fabric_done_fn do
         later_call(local->later, done, owner, NULL);
         return 0;
     }
-    stage->waiters = memory_grow(stage->waiters, stage->n_waiters, sizeof(*stage->waiters));
-    stage->waiters[stage->n_waiters++] = (struct local_waiter){.done = done, .owner = owner};
+    later_wait(&stage->waiters, done, owner);
     stage->stopping = true;
     kill(stage->pid, SIGKILL);
     return 0;

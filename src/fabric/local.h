@@ -12,11 +12,6 @@
 
 struct local;
 
-struct local_waiter {
-    fabric_done_fn done;
-    void *owner;
-};
-
 struct local_stage {
     struct local_stage *next;
     struct local *local;
@@ -26,8 +21,7 @@ struct local_stage {
     int pidfd;
     uv_poll_t watch; /* of the pidfd */
     bool stopping;   /* its end was asked for */
-    size_t n_waiters;
-    struct local_waiter *waiters;
+    struct later_waiters waiters;
 };
 
 struct local {
