@@ -41,7 +41,14 @@ struct cgroup_usage {
 /* Where this process may make groups. -ENOTSUP, with what is missing, where it cannot. */
 int cgroup_find(struct cgroup *ret_parent, struct error *err);
 
-/* The same from the text of /proc/self/mountinfo and /proc/self/cgroup. */
+/* The root of the hierarchies: where a container engine makes its groups. */
+int cgroup_find_root(struct cgroup *ret_root, struct error *err);
+
+/* Enters the group of the run in the ledger for each hierarchy that is mounted: an engine makes
+ * it in all of them, and leaves it. */
+int cgroup_enter_everywhere(struct ledger *ledger, struct error *err);
+
+/* The same as cgroup_find() from the text of /proc/self/mountinfo and /proc/self/cgroup. */
 int cgroup_parse(const char *mountinfo, const char *self, struct cgroup *ret_parent,
                  struct error *err);
 

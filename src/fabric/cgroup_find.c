@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "fabric/cgroup.h"
+#include "fabric/ledger.h"
 
 #define PROC_MOST   ((size_t)1 << 20)
 #define PATH_LENGTH 1024
@@ -143,15 +144,17 @@ int cgroup_parse(const char *mountinfo, const char *self, struct cgroup *ret_par
     return 0;
 }
 
-int cgroup_find(struct cgroup *ret_parent, struct error *err)
+/* What /proc/self/cgroup holds for a process at the root. */
+static const char at_root[] = "1:cpu:/\n2:cpuacct:/\n3:memory:/\n0::/\n";
+
+/* `self` is as /proc/self/cgroup. */
+static int find(const char *self, struct cgroup *ret_parent, struct error *err)
 {
     cleanup(memory_free) char *mountinfo = NULL;
-    cleanup(memory_free) char *self = NULL;
     cleanup(cgroup_finish) struct cgroup parent = {0};
     size_t size;
 
     if (file_read("/proc/self/mountinfo", PROC_MOST, (void **)&mountinfo, &size, err) < 0 ||
-        file_read("/proc/self/cgroup", PROC_MOST, (void **)&self, &size, err) < 0 ||
         cgroup_parse(mountinfo, self, &parent, err) < 0) {
         return err->code;
     }
@@ -175,5 +178,43 @@ int cgroup_find(struct cgroup *ret_parent, struct error *err)
     }
     *ret_parent = parent;
     parent = (struct cgroup){0};
+    return 0;
+}
+
+int cgroup_find(struct cgroup *ret_parent, struct error *err)
+{
+    cleanup(memory_free) char *self = NULL;
+    size_t size;
+
+    if (file_read("/proc/self/cgroup", PROC_MOST, (void **)&self, &size, err) < 0) {
+        return err->code;
+    }
+    return find(self, ret_parent, err);
+}
+
+int cgroup_find_root(struct cgroup *ret_root, struct error *err)
+{
+    return find(at_root, ret_root, err);
+}
+
+int cgroup_enter_everywhere(struct ledger *ledger, struct error *err)
+{
+    cleanup(memory_free) char *mountinfo = NULL;
+    struct mount mount;
+    size_t size;
+
+    if (file_read("/proc/self/mountinfo", PROC_MOST, (void **)&mountinfo, &size, err) < 0) {
+        return err->code;
+    }
+    for (const char *line = mountinfo; line != NULL && *line != '\0'; line = next_line(line)) {
+        if (!parse_mount(line, &mount) || strncmp(mount.type, "cgroup", 6) != 0) {
+            continue;
+        }
+        cleanup(memory_free) char *folder =
+            memory_format("%s/brume-%s", mount.point, ledger->run);
+        if (ledger_write(ledger, LEDGER_GROUP, folder, err) < 0) {
+            return err->code;
+        }
+    }
     return 0;
 }

@@ -8,15 +8,13 @@
 #include "base/memory.h"
 #include "fabric/ledger.h"
 
-static int make_groups(struct ledger *ledger, size_t n_devices,
-                       const struct fabric_device *devices, struct emulation *emulation,
-                       struct error *err)
+int emulation_make_groups(struct ledger *ledger, const struct cgroup *parent, size_t n_devices,
+                          const struct fabric_device *devices, struct emulation *emulation,
+                          struct error *err)
 {
-    cleanup(cgroup_finish) struct cgroup parent = {0};
-
+    emulation->n_devices = n_devices;
     emulation->groups = memory_new(n_devices, sizeof(*emulation->groups));
-    if (cgroup_find(&parent, err) < 0 ||
-        cgroup_make_run(&parent, ledger, &emulation->run, err) < 0) {
+    if (cgroup_make_run(parent, ledger, &emulation->run, err) < 0) {
         return err->code;
     }
     for (size_t i = 0; i < n_devices; i++) {
@@ -29,8 +27,9 @@ static int make_groups(struct ledger *ledger, size_t n_devices,
     return 0;
 }
 
-static int make_network(struct ledger *ledger, size_t n_devices, struct fabric_device *devices,
-                        struct emulation *emulation, struct error *err)
+int emulation_make_network(struct ledger *ledger, const pid_t *holders, size_t n_devices,
+                           struct fabric_device *devices, struct emulation *emulation,
+                           struct error *err)
 {
     cleanup(memory_free) struct network_link *links = memory_new(n_devices, sizeof(*links));
     cleanup(file_closep) int lock = -1;
@@ -44,7 +43,8 @@ static int make_network(struct ledger *ledger, size_t n_devices, struct fabric_d
     for (size_t i = 0; i < n_devices; i++) {
         devices[i].link_latency_ms = delays ? devices[i].link_latency_ms : 0;
         links[i] = (struct network_link){.rate = devices[i].link_rate,
-                                         .latency_ms = devices[i].link_latency_ms};
+                                         .latency_ms = devices[i].link_latency_ms,
+                                         .holder = holders != NULL ? holders[i] : 0};
     }
     if (ledger_lock(&lock, err) < 0 ||
         network_make(ledger, n_devices, links, &emulation->network, err) < 0) {
@@ -60,14 +60,15 @@ static int make_network(struct ledger *ledger, size_t n_devices, struct fabric_d
 int emulation_make(struct ledger *ledger, size_t n_devices, struct fabric_device *devices,
                    struct emulation *ret_emulation, struct error *err)
 {
+    cleanup(cgroup_finish) struct cgroup parent = {0};
     struct emulation emulation = {.network = {.counters = -1}};
 
     if (geteuid() != 0) {
         return error_set(err, -EPERM, "that needs root");
     }
-    emulation.n_devices = n_devices;
-    if (make_groups(ledger, n_devices, devices, &emulation, err) < 0 ||
-        make_network(ledger, n_devices, devices, &emulation, err) < 0) {
+    if (cgroup_find(&parent, err) < 0 ||
+        emulation_make_groups(ledger, &parent, n_devices, devices, &emulation, err) < 0 ||
+        emulation_make_network(ledger, NULL, n_devices, devices, &emulation, err) < 0) {
         emulation_finish(&emulation);
         return err->code;
     }

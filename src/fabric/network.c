@@ -114,7 +114,8 @@ static void add_disciplines(struct script *script, const char *device,
     }
 }
 
-static int make_links(const struct names *names, size_t n_links, struct error *err)
+static int make_links(const struct names *names, size_t n_links,
+                      const struct network_link *links, struct error *err)
 {
     struct ledger *ledger = names->ledger;
     cleanup(script_finish) struct script script = {0};
@@ -132,7 +133,11 @@ static int make_links(const struct names *names, size_t n_links, struct error *e
         if (ledger_write(ledger, LEDGER_NAMESPACE, name, err) < 0) {
             return err->code;
         }
-        script_add(&script, "netns add %s\n", name);
+        if (links[i].holder > 0) {
+            script_add(&script, "netns attach %s %d\n", name, (int)links[i].holder);
+        } else {
+            script_add(&script, "netns add %s\n", name);
+        }
         script_add(&script, "link add d%zu netns %s type veth peer name eth0 netns %s\n", i + 1,
                    names->hub, name);
     }
@@ -269,7 +274,7 @@ int network_make(struct ledger *ledger, size_t n_links, const struct network_lin
         network.devices[i].namespace = -1;
     }
     int subnet = choose_subnet(&names, err);
-    if (subnet < 0 || make_links(&names, n_links, err) < 0 ||
+    if (subnet < 0 || make_links(&names, n_links, links, err) < 0 ||
         make_switch(&names, n_links, links, err) < 0 ||
         fill(&names, (unsigned)subnet, links, &network, err) < 0) {
         return err->code;

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/base.h"
 
@@ -31,6 +32,7 @@ struct ledger;
 struct network_link {
     double rate;       /* bytes/s each way; 0: not limited */
     double latency_ms; /* one way; 0: not delayed */
+    pid_t holder;      /* a process whose namespace is the device's; 0: one is made */
 };
 
 struct network {
