@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "fabric/cgroup.h"
+#include "fabric/docker_engine.h"
 #include "fabric/ledger_entry.h"
 #include "fabric/network.h"
 #include "fabric/process.h"
@@ -145,6 +146,8 @@ static int undo_entry(const struct ledger_entry *entry, struct error *err)
     switch (entry->kind) {
     case LEDGER_PROCESS:
         return process_kill(entry->pid, entry->started, err);
+    case LEDGER_ENGINE:
+        return docker_engine_undo(entry->name, err);
     case LEDGER_GROUP:
         return cgroup_remove(entry->name, err);
     case LEDGER_LINK:
@@ -170,14 +173,15 @@ int ledger_undo(const char *path, struct error *err)
     if (result < 0) {
         return result == -ENOENT ? 0 : result;
     }
-    /* First processes, then groups, links, namespaces and folders: nothing is removed under
-     * the feet of something that lives. */
+    /* First processes and containers, then groups, links, namespaces and folders: nothing is
+     * removed under the feet of something that lives. */
     for (unsigned kind = LEDGER_PROCESS; kind <= LEDGER_FOLDER; kind++) {
         for (size_t i = 0; i < n; i++) {
-            if (entries[i].kind == kind) {
-                int failed = undo_entry(&entries[i], err);
-                result = result == 0 ? failed : result;
+            int failed = entries[i].kind == kind ? undo_entry(&entries[i], err) : 0;
+            if (failed < 0 && kind == LEDGER_ENGINE) {
+                return failed;
             }
+            result = result == 0 ? failed : result;
         }
     }
     if (result == 0) {

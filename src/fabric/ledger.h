@@ -8,6 +8,7 @@
  *     controller 812 49120        a process: id and start time, so that a later process with
  *     keeper 813 49121            the same id is not taken for it
  *     process 820 49177
+ *     engine 1a2b3c /run/docker.sock    what has the run's label at a container engine
  *     group /sys/fs/cgroup/cpu/brume-1a2b3c
  *     link br1a2b3c
  *     namespace brume-1a2b3c-1
@@ -31,6 +32,7 @@ enum ledger_kind {
     LEDGER_CONTROLLER,
     LEDGER_KEEPER,
     LEDGER_PROCESS,
+    LEDGER_ENGINE,
     LEDGER_GROUP,
     LEDGER_LINK,
     LEDGER_NAMESPACE,

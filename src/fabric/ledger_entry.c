@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static const char *const words[] = {"controller", "keeper",    "process", "group",
-                                    "link",       "namespace", "folder"};
+static const char *const words[] = {"controller", "keeper", "process",   "engine",
+                                    "group",      "link",   "namespace", "folder"};
 
 const char *ledger_word(enum ledger_kind kind)
 {
@@ -58,6 +58,14 @@ static bool is_path_of(const char *path, const char *run)
     return path[0] == '/' && strncmp(slash, "/brume-", 7) == 0 && strcmp(slash + 7, run) == 0;
 }
 
+/* "<run> /…" */
+static bool is_engine_of(const char *name, const char *run)
+{
+    size_t n = strlen(run);
+
+    return strncmp(name, run, n) == 0 && name[n] == ' ' && name[n + 1] == '/';
+}
+
 /* "brume-<run>-switch" or "brume-<run>-<number>" */
 static bool is_namespace_of(const char *name, const char *run)
 {
@@ -79,6 +87,8 @@ static bool is_ours(struct ledger_entry *entry, const char *run)
     case LEDGER_KEEPER:
     case LEDGER_PROCESS:
         return read_process(entry);
+    case LEDGER_ENGINE:
+        return is_engine_of(entry->name, run);
     case LEDGER_GROUP:
     case LEDGER_FOLDER:
         return is_path_of(entry->name, run);
