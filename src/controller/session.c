@@ -75,6 +75,11 @@ void session_note(struct session *session, const char *format, ...)
     front_say(session->front, json_pack("{ssss}", "type", "note", "text", text));
 }
 
+static void fabric_noted(void *owner, const char *text)
+{
+    session_note(owner, "%s", text);
+}
+
 void session_close(struct session *session, int code)
 {
     if (session->closing) {
@@ -119,7 +124,7 @@ static int open_fabric(struct session *session, struct error *err)
         .loop = session->loop,
         .application = session->application->graph->name,
         .testbed = request->testbed,
-        .events = {stage_gone, session},
+        .events = {stage_gone, session, fabric_noted},
     };
 
     if (request->equal) {

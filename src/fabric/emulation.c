@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "fabric/device.h"
 #include "fabric/ledger.h"
+#include "fabric/testbed.h"
 
 int emulation_make_groups(struct ledger *ledger, const struct cgroup *parent, size_t n_devices,
                           const struct fabric_device *devices, struct emulation *emulation,
@@ -74,6 +76,23 @@ int emulation_make(struct ledger *ledger, size_t n_devices, struct fabric_device
     }
     *ret_emulation = emulation;
     return 0;
+}
+
+bool emulation_try(struct ledger *ledger)
+{
+    struct emulation emulation = {.network = {.counters = -1}};
+    struct fabric_device device = {
+        .cores = testbed_default.cores,
+        .memory = testbed_default.memory,
+        .link_rate = testbed_default.link_rate,
+        .link_latency_ms = testbed_default.latency_ms,
+    };
+    struct error ignored;
+    bool can = emulation_make(ledger, 1, &device, &emulation, &ignored) == 0;
+
+    emulation_finish(&emulation);
+    device_finish(&device);
+    return can;
 }
 
 void emulation_finish(struct emulation *emulation)

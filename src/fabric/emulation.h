@@ -35,6 +35,10 @@ int emulation_make_network(struct ledger *ledger, const pid_t *holders, size_t n
                            struct fabric_device *devices, struct emulation *emulation,
                            struct error *err);
 
+/* Whether one device as it is by default can be emulated here. What it made is in the ledger,
+ * which is to be undone. */
+bool emulation_try(struct ledger *ledger);
+
 /* Closes descriptors and frees; what the ledger lists stays. */
 void emulation_finish(struct emulation *emulation);
 

@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "base/error.h"
+#include "fabric/docker.h"
 #include "fabric/fake.h"
 #include "fabric/ledger.h"
 #include "fabric/local.h"
@@ -16,6 +17,7 @@ static const struct {
     const char *name;
     open_fn open;
 } fabrics[] = {
+    {"docker", docker_open},
     {"fake", fake_open},
     {"local", local_open},
 };

@@ -48,24 +48,6 @@ static int begin_again(struct local *local, struct error *err)
     return site_begin_again(&local->site, err);
 }
 
-/* Whether one device as it is by default can be emulated here. */
-static bool can_emulate(struct local *local)
-{
-    struct emulation emulation = {.network = {.counters = -1}};
-    struct fabric_device device = {
-        .cores = testbed_default.cores,
-        .memory = testbed_default.memory,
-        .link_rate = testbed_default.link_rate,
-        .link_latency_ms = testbed_default.latency_ms,
-    };
-    struct error ignored;
-    bool can = emulation_make(&local->site.ledger, 1, &device, &emulation, &ignored) == 0;
-
-    emulation_finish(&emulation);
-    device_finish(&device);
-    return can;
-}
-
 /* Where this machine cannot emulate devices, they are processes of it, and the note says why;
  * where it can, but not these, that is an error: what was asked for was wrong. */
 static int emulate(struct local *local, const struct testbed *testbed, struct error *err)
@@ -83,7 +65,7 @@ static int emulate(struct local *local, const struct testbed *testbed, struct er
         if (begin_again(local, err) < 0) {
             return err->code;
         }
-        if (can_emulate(local)) {
+        if (emulation_try(&local->site.ledger)) {
             return error_set(err, -EINVAL, "the devices cannot be emulated as they are: %s",
                              why.text);
         }
