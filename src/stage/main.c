@@ -5,6 +5,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -20,15 +21,19 @@
 
 const char *argp_program_version = "brume-stage " BRUME_VERSION;
 
+enum { OPTION_IDLE = 256 };
+
 static const struct argp_option options[] = {
     {"name", 'n', "NAME", 0, "Name of the stage, as in the deployment", 0},
     {"controller", 'c', "ADDRESS", 0, "Where the controller listens, as 10.99.0.1:7000", 0},
+    {"idle", OPTION_IDLE, NULL, 0, "Run no stage: wait, and hold what others share", 0},
     {"log", 'l', "LEVEL", 0, "error, warn (the default), info or debug", 0},
     {0},
 };
 
 struct arguments {
     const char *name, *controller;
+    bool idle;
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -43,6 +48,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'c':
         arguments->controller = argument;
         return 0;
+    case OPTION_IDLE:
+        arguments->idle = true;
+        return 0;
     case 'l':
         if (log_parse_level(argument, &level) < 0) {
             argp_error(state, "--log takes error, warn, info or debug, not '%s'", argument);
@@ -50,6 +58,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         log_set_level(level);
         return 0;
     case ARGP_KEY_END:
+        if (arguments->idle) {
+            return 0;
+        }
         if (arguments->name == NULL || arguments->controller == NULL) {
             argp_error(state, "--name and --controller must be given");
         }
@@ -68,6 +79,20 @@ static const struct argp argp = {
     NULL,
     NULL,
     NULL};
+
+/* The first process of a container, whose network others join: it has no default actions. */
+static int idle(void)
+{
+    sigset_t ends;
+    int number;
+
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    sigwait(&ends, &number);
+    return EX_OK;
+}
 
 static void asked_to_end(uv_signal_t *signal, int number)
 {
@@ -126,6 +151,9 @@ int main(int argc, char **argv)
     file_ensure_standard();
     argp_err_exit_status = EX_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    if (arguments.idle) {
+        return idle();
+    }
     signal(SIGPIPE, SIG_IGN);
     struct shell_options with = {.name = arguments.name, .controller = arguments.controller};
     if (read_credentials(&with, &token, &err) < 0) {
