@@ -10,7 +10,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "fabric/docker_engine.h"
 #include "fabric/testbed.h"
+
+#define IMAGE_MOST ((size_t)256 << 20)
 
 static void on_gone(void *owner, const char *stage, const char *how, bool starved)
 {
@@ -22,11 +25,22 @@ static void on_gone(void *owner, const char *stage, const char *how, bool starve
     snprintf(bench->how, sizeof(bench->how), "%s", how);
 }
 
+static void on_noted(void *owner, const char *text)
+{
+    struct bench *bench = owner;
+
+    snprintf(bench->noted, sizeof(bench->noted), "%s", text);
+    bench->n_noted++;
+}
+
 static void on_done(void *owner, const struct error *err)
 {
     struct bench *bench = owner;
 
-    assert_null(err);
+    if (err != NULL && !bench->may_fail) {
+        fail_msg("%s", err->text);
+    }
+    snprintf(bench->trouble, sizeof(bench->trouble), "%s", err != NULL ? err->text : "");
     bench->n_done++;
 }
 
@@ -110,15 +124,51 @@ struct bench *bench_open(const char *kind, bool emulated)
         .loop = &bench->loop,
         .testbed = testbed,
         .stage_program = "/proc/self/exe",
-        .events = {.gone = on_gone, .owner = bench},
+        .events = {.gone = on_gone, .owner = bench, .noted = on_noted},
+        .application = "bench",
     };
-    assert_int_equal(fabric_open(kind, &config, &bench->fabric, &err), 0);
+    if (fabric_open(kind, &config, &bench->fabric, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
     const char *note = bench->fabric->ops->note(bench->fabric);
     if (emulated && note != NULL) {
         fail_msg("%s", note);
     }
     open_door(bench);
     return bench;
+}
+
+void bench_make_images(void)
+{
+    const char *fixtures = getenv("BRUME_TEST_FIXTURES"); /* NOLINT(concurrency-mt-unsafe) */
+    cleanup(docker_engine_finish) struct docker_engine engine = {0};
+    cleanup(memory_free) char *command =
+        memory_format("%s/stage-image /proc/%d/exe", fixtures, (int)getpid());
+    cleanup(memory_free) char *tar = malloc(IMAGE_MOST);
+    struct error err;
+
+    assert_non_null(fixtures);
+    assert_non_null(tar);
+    FILE *out = popen(command, "re"); /* NOLINT(cert-env33-c): the test's own */
+    assert_non_null(out);
+    size_t size = fread(tar, 1, IMAGE_MOST, out);
+    assert_int_equal(pclose(out), 0);
+    setenv("BRUME_IMAGES", BENCH_IMAGES, 1); /* NOLINT(concurrency-mt-unsafe) */
+    assert_int_equal(docker_engine_find(&engine, &err), 0);
+    assert_int_equal(docker_engine_greet(&engine, &err), 0);
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "base" : "all";
+        cleanup(memory_free) char *path = memory_format(
+            "/images/create?fromSrc=-&repo=" BENCH_IMAGES "-%s&tag=%s", name, BRUME_VERSION);
+        const struct http_request request = {.method = "POST",
+                                             .path = path,
+                                             .type = "application/x-tar",
+                                             .body = tar,
+                                             .size = size};
+        if (http_ask_now(&engine.place, &request, NULL, &err) < 0) {
+            fail_msg("%s", err.text);
+        }
+    }
 }
 
 static void close_all(uv_handle_t *handle, void *owner)
@@ -145,10 +195,18 @@ int bench_start(struct bench *bench, const char *stage, const char *device, cons
     const struct fabric_start what = {.stage = stage,
                                       .device = device,
                                       .controller = bench->controller,
-                                      .credentials = token};
+                                      .credentials = token,
+                                      .image = bench->image,
+                                      .n_mounts = bench->n_mounts,
+                                      .mounts = bench->mounts,
+                                      .memory = bench->memory};
     struct error err;
 
-    return bench->fabric->ops->start(bench->fabric, &what, on_done, bench, &err);
+    int r = bench->fabric->ops->start(bench->fabric, &what, on_done, bench, &err);
+    if (r < 0) {
+        snprintf(bench->trouble, sizeof(bench->trouble), "%s", err.text);
+    }
+    return r;
 }
 
 void bench_stop(struct bench *bench, const char *stage)
@@ -216,6 +274,10 @@ int bench_stage(int argc, char **argv)
     char token[64] = "";
     char words[160];
 
+    if (argc == 2 && strcmp(argv[1], "--idle") == 0) {
+        pause();
+        return 0;
+    }
     if (argc != 5 || strcmp(argv[1], "--name") != 0 || strcmp(argv[3], "--controller") != 0 ||
         fgets(token, sizeof(token), stdin) == NULL) {
         return 71;

@@ -17,6 +17,15 @@ struct bench {
     unsigned n_done, n_gone, n_seen;
     char gone[64], how[128]; /* the last stage that went by itself */
     bool starved;
+    bool may_fail;     /* what is asked for */
+    char trouble[248]; /* why it failed; "" */
+    char noted[248];   /* the last word that came while it ran */
+    unsigned n_noted;
+    /* Of the stages that are started. */
+    const char *image;
+    uint64_t memory;
+    size_t n_mounts;
+    const struct fabric_mount *mounts;
     char seen[64], device[64]; /* the last one that was listed */
     uv_tcp_t door;             /* where stages call in */
     char controller[64];       /* its address */
@@ -27,6 +36,10 @@ struct bench {
 /* Opens `kind`; limits and a network only when `emulated`. */
 struct bench *bench_open(const char *kind, bool emulated);
 void bench_close(struct bench *bench);
+
+/* Makes images of this program at the container engine, and says so in BRUME_IMAGES. */
+#define BENCH_IMAGES "brume-test/stage"
+void bench_make_images(void);
 
 /* What a stage started by these tests does: the token is its script.
  *   "wait"  says its name and token to the controller, then waits

@@ -1,6 +1,7 @@
 /* What every fabric must do: the same stories on the fake, on processes of this machine, and on
- * emulated devices (as root; skipped with a word elsewhere). A new fabric adds a line to
- * `main`. This program is its own stage: see bench_stage(). */
+ * emulated devices (as root; skipped with a word elsewhere). With BRUME_TEST_ENGINE in the
+ * environment they are told on containers instead; tests/fixture/dockerd brings an engine. A
+ * new fabric adds a line to `main`. This program is its own stage: see bench_stage(). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@
 static const struct kind {
     const char *name;
     bool emulated;
-} fake = {"fake", false}, plain = {"local", false}, emulated = {"local", true};
+} fake = {"fake", false}, plain = {"local", false}, emulated = {"local", true},
+  docker = {"docker", false}, docker_emulated = {"docker", true};
 
 static int setup(void **state)
 {
@@ -207,6 +209,13 @@ static void the_fake_refuses_when_told_to(void **state)
     assert_string_equal(fake_token(bench->fabric), "secret");
 }
 
+static int make_images(void **state)
+{
+    (void)state;
+    bench_make_images();
+    return 0;
+}
+
 #define STORY(story, kind)                                             \
     {                                                                  \
 #story " (" #kind ")", story, setup, teardown, (void *)&(kind) \
@@ -231,9 +240,13 @@ int main(int argc, char **argv)
         STORY(the_fake_refuses_when_told_to, fake),
         cmocka_unit_test(an_unknown_fabric_is_refused),
     };
+    const struct CMUnitTest with_engine[] = {STORIES(docker), STORIES(docker_emulated)};
 
     if (argc > 1) {
         return bench_stage(argc, argv);
+    }
+    if (getenv("BRUME_TEST_ENGINE") != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+        return cmocka_run_group_tests_name("docker", with_engine, make_images, NULL);
     }
     return cmocka_run_group_tests_name("fabric", tests, NULL, NULL);
 }
