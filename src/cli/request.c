@@ -8,7 +8,8 @@
 #include "cli/command.h"
 
 enum {
-    OPTION_CPU = 256,
+    OPTION_FABRIC = 256,
+    OPTION_CPU,
     OPTION_MEMORY,
     OPTION_LINK,
     OPTION_LATENCY,
@@ -29,6 +30,8 @@ static const struct argp_option options[] = {
     {"latency", OPTION_LATENCY, "TIME", 0,
      "Latency of each device's link, one way; 0.3ms by default", 1},
     {"testbed", 't', "FILE", 0, "Emulate the devices of a Testbed manifest", 1},
+    {"fabric", OPTION_FABRIC, "local|docker", 0,
+     "Run stages as processes (the default) or in containers", 1},
     {NULL, 0, NULL, 0, "Pinning the plan:", 2},
     {"cut", OPTION_CUT, "K,...", 0,
      "Cut models before layers K and nowhere else; none: not at all", 2},
@@ -140,6 +143,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case 'd':
         parse_count(input, "devices", "", argument, state);
+        return 0;
+    case OPTION_FABRIC:
+        set_text(input, "fabric", argument);
         return 0;
     case OPTION_CPU:
         set_text(input, "cpu", argument);
