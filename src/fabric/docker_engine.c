@@ -87,7 +87,7 @@ static int read_version(const json_t *json, const char *key, int *ret_minor)
                : -EINVAL;
 }
 
-int docker_engine_greet(struct docker_engine *engine, struct error *err)
+static int negotiate(struct docker_engine *engine, struct error *err)
 {
     const struct http_place place = {
         .name = engine->name, .url = "http://localhost", .socket = engine->socket};
@@ -96,7 +96,7 @@ int docker_engine_greet(struct docker_engine *engine, struct error *err)
     int newest = 0, oldest = 0;
 
     if (http_ask_now(&place, &request, &body, err) < 0) {
-        return explain(engine, err);
+        return err->code;
     }
     json_t *json = json_loads(body, 0, NULL);
     int r = read_version(json, "ApiVersion", &newest);
@@ -118,6 +118,11 @@ int docker_engine_greet(struct docker_engine *engine, struct error *err)
                                 oldest > API_LEAST ? oldest : API_LEAST);
     engine->place.url = engine->url;
     return 0;
+}
+
+int docker_engine_greet(struct docker_engine *engine, struct error *err)
+{
+    return negotiate(engine, err) < 0 ? explain(engine, err) : 0;
 }
 
 int docker_engine_ask(const struct docker_engine *engine, const char *method, const char *path,
@@ -221,12 +226,15 @@ int docker_engine_undo(const char *entry, struct error *err)
 {
     cleanup(docker_engine_finish) struct docker_engine engine = {0};
     cleanup(memory_free) char *run = memory_format("%.6s", entry);
+    struct error why;
+    cleanup(memory_free) char *folder = file_run_folder(&why);
 
     docker_engine_at(entry + strlen(run) + 1, &engine);
-    if (docker_engine_greet(&engine, err) < 0 ||
-        docker_engine_remove_run(&engine, run, err) < 0) {
-        return error_wrap(err, "containers of run %s may be left; brume doctor removes them",
-                          run);
+    if (negotiate(&engine, &why) < 0 || docker_engine_remove_run(&engine, run, &why) < 0) {
+        return error_set(err, why.code,
+                         "containers of run %s are left (%s): start the engine, and brume "
+                         "doctor removes them; if it is gone for good, rm %s/%s",
+                         run, why.text, folder != NULL ? folder : "/run/brume", run);
     }
     return 0;
 }

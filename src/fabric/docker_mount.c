@@ -42,13 +42,18 @@ static bool is_system(const char *path)
     return false;
 }
 
+static int refuse(const char *path, struct error *err)
+{
+    return error_set(err, -EACCES,
+                     "%s cannot be written by the user of the containers: chmod o+rwx %s, or "
+                     "choose another folder",
+                     path, path);
+}
+
 static int give(struct docker *docker, const char *path, struct error *err)
 {
     if (geteuid() != 0 || is_system(path)) {
-        return error_set(err, -EACCES,
-                         "%s cannot be written by the user of the containers: chmod o+rwx %s, "
-                         "or choose another folder",
-                         path, path);
+        return refuse(path, err);
     }
     if (chown(path, docker->user, docker->user_group) < 0) {
         return error_set(err, -errno, "cannot give %s to the user of the containers: %s", path,
@@ -64,6 +69,9 @@ static int prepare_folder(struct docker *docker, const char *path, struct error 
     struct stat is;
     bool made = stat(path, &is) < 0;
 
+    if (made && is_system(path)) {
+        return refuse(path, err);
+    }
     if (made && file_make_folder(path, err) < 0) {
         return err->code;
     }
