@@ -228,9 +228,9 @@ static void look_for_models(struct doctor *doctor)
     }
 }
 
-static void tell_fact(void *owner, const struct fabric_fact *fact)
+static void tell_group(void *owner, const char *group, const struct fabric_fact *fact)
 {
-    const struct finding finding = {.group = "emulated devices",
+    const struct finding finding = {.group = group,
                                     .name = fact->name,
                                     .there = fact->there,
                                     .needed = fact->needed,
@@ -238,6 +238,16 @@ static void tell_fact(void *owner, const struct fabric_fact *fact)
                                     .mend = fact->mend};
 
     tell(owner, &finding);
+}
+
+static void tell_device(void *owner, const struct fabric_fact *fact)
+{
+    tell_group(owner, "emulated devices", fact);
+}
+
+static void tell_container(void *owner, const struct fabric_fact *fact)
+{
+    tell_group(owner, "containers", fact);
 }
 
 static void clean_up(struct doctor *doctor)
@@ -268,8 +278,9 @@ static int examine(int argc, char **argv)
     look_for_engines(&doctor);
     look_for_operators(&doctor);
     look_for_models(&doctor);
-    fabric_doctor(tell_fact, &doctor);
+    fabric_doctor(tell_device, &doctor);
     clean_up(&doctor);
+    fabric_doctor_docker(tell_container, &doctor);
     if (doctor.json) {
         json_t *object = json_pack("{sbsO}", "works", !doctor.ill, "findings", doctor.findings);
         json_dumpf(object, stdout, JSON_INDENT(2));

@@ -188,11 +188,13 @@ void cgroup_read(const struct cgroup *group, struct cgroup_usage *ret_usage)
         held = read_value(memory, "memory.current", "");
         droppable = read_value(memory, "memory.stat", "inactive_file");
         ret_usage->memory_kills = read_value(memory, "memory.events", "oom_kill");
+        ret_usage->memory_hits = read_value(memory, "memory.events", "max");
     } else {
         ret_usage->cpu_ns = read_value(account, "cpuacct.usage", "");
         held = read_value(memory, "memory.usage_in_bytes", "");
         droppable = read_value(memory, "memory.stat", "total_inactive_file");
         ret_usage->memory_kills = read_value(memory, "memory.oom_control", "oom_kill");
+        ret_usage->memory_hits = read_value(memory, "memory.failcnt", "");
     }
     ret_usage->memory = held > droppable ? held - droppable : 0;
 }

@@ -35,7 +35,9 @@ struct cgroup_limits {
 struct cgroup_usage {
     uint64_t cpu_ns;
     uint64_t memory;       /* working set: what the kernel could not simply drop */
-    uint64_t memory_kills; /* processes killed for going over a limit */
+    uint64_t memory_kills; /* processes killed for going over a limit; in version 1 without
+                              those of groups below */
+    uint64_t memory_hits;  /* how often the limit was in the way */
 };
 
 /* Where this process may make groups. -ENOTSUP, with what is missing, where it cannot. */

@@ -3,6 +3,7 @@
  *     docker.c           the table: devices, start, stop, list, usage, close
  *     docker_open.c      engine, network, devices
  *     docker_stage.c     the life of one container
+ *     docker_end.c       how it ends
  *     docker_events.c    what the engine tells of containers that end
  *     docker_mount.c     files that stages see
  *     docker_attach.c    credentials
@@ -25,6 +26,8 @@
 
 struct docker;
 
+#define DOCKER_START_MS 120000 /* an engine that has much to do takes its time */
+
 enum docker_phase {
     DOCKER_CREATING,
     DOCKER_PULLING,
@@ -41,16 +44,19 @@ struct docker_stage {
     char *name;
     size_t device; /* index */
     enum docker_phase phase;
-    bool pulled;      /* its image, or tried to */
-    bool died;        /* told before we knew that it runs */
-    bool stopping;    /* its end was asked for */
-    bool failed;      /* it never ran, and `trouble` says why */
-    bool listed;      /* by the engine, when asked last */
-    uint64_t memory;  /* bytes it may have; 0: not limited */
-    char *image, *id; /* `id` NULL: not created yet */
-    char *called;     /* the container */
-    unsigned n_names; /* that were taken */
-    char *body;       /* that creates it */
+    bool pulled;        /* its image, or tried to */
+    bool died;          /* told before we knew that it runs */
+    bool stopping;      /* its end was asked for */
+    bool failed;        /* it never ran, and `trouble` says why */
+    bool starved;       /* the engine said so */
+    bool doubted;       /* whether it starved, and asked again */
+    uv_timer_t *moment; /* between the two; NULL: not waiting */
+    bool listed;        /* by the engine, when asked last */
+    uint64_t memory;    /* bytes it may have; 0: not limited */
+    char *image, *id;   /* `id` NULL: not created yet */
+    char *called;       /* the container */
+    unsigned n_names;   /* that were taken */
+    char *body;         /* that creates it */
     char *credentials;
     struct later_waiters starters, stoppers;
     struct error *trouble;
@@ -117,8 +123,16 @@ struct docker_stage *docker_stage_find_id(struct docker *docker, const char *id)
 int docker_stage_begin(struct docker *docker, const struct fabric_start *what, size_t device,
                        fabric_done_fn done, void *owner, struct error *err);
 void docker_stage_stop(struct docker_stage *stage, fabric_done_fn done, void *owner);
+/* docker_end.c */
+void docker_stage_ask(struct docker_stage *stage, const char *method, const char *path,
+                      const char *body, http_done_fn done);
+void docker_stage_remove(struct docker_stage *stage);
+/* It cannot be started: those who asked for it hear why. */
+void docker_stage_fail(struct docker_stage *stage, const struct error *err);
 /* The engine says that its container ended, or is not there. */
 void docker_stage_died(struct docker_stage *stage);
+/* The kernel killed something in it for want of memory. */
+void docker_stage_starved(struct docker_stage *stage);
 void docker_stage_destroy(struct docker_stage *stage); /* calls nobody */
 
 /* docker_usage.c */

@@ -107,6 +107,7 @@ void docker_container_judge(const json_t *inspected, struct docker_end *ret_end)
     if (code > SIGNAL_BASE && code < SIGNAL_BASE + NSIG) {
         int number = (int)code - SIGNAL_BASE;
         const char *name = sigdescr_np(number);
+        ret_end->killed = number == SIGKILL;
         snprintf(ret_end->how, sizeof(ret_end->how), "killed by signal %d (%s)", number,
                  name == NULL ? "unknown" : name);
     } else if (why != NULL && *why != '\0') {

@@ -42,7 +42,8 @@ char *docker_container_name(const struct docker_container *container);
 struct docker_end {
     bool runs;
     char how[96];
-    bool starved; /* killed for want of memory */
+    bool killed;  /* by signal 9 */
+    bool starved; /* that was for want of memory */
 };
 
 /* From the answer of /containers/ID/json. */

@@ -52,25 +52,40 @@ int docker_engine_find(struct docker_engine *ret_engine, struct error *err)
     return 0;
 }
 
+const char *docker_engine_mend(int code)
+{
+    switch (code) {
+    case -ENOENT:
+        return "apt-get install docker.io, or say where it is with DOCKER_HOST";
+    case -ECONNREFUSED:
+        return "systemctl start docker";
+    case -EACCES:
+    case -EPERM:
+        return "sudo usermod -aG docker $USER, and log in again";
+    case -ENOTSUP:
+        return "upgrade it";
+    case -EINVAL:
+        return "unset DOCKER_HOST";
+    default:
+        return "systemctl restart docker";
+    }
+}
+
 /* What to type belongs to the sentence. */
 static int explain(const struct docker_engine *engine, struct error *err)
 {
+    const char *mend = docker_engine_mend(err->code);
+
     switch (err->code) {
     case -ENOENT:
-        return error_set(
-            err, -ENOENT,
-            "there is no container engine at %s: apt-get install docker.io, or say "
-            "where it is with DOCKER_HOST",
-            engine->socket);
+        return error_set(err, -ENOENT, "there is no container engine at %s: %s", engine->socket,
+                         mend);
     case -ECONNREFUSED:
-        return error_set(err, -ECONNREFUSED, "%s does not run: systemctl start docker",
-                         engine->name);
+        return error_set(err, -ECONNREFUSED, "%s does not run: %s", engine->name, mend);
     case -EACCES:
     case -EPERM:
-        return error_set(err, -EACCES,
-                         "%s does not listen to this user: usermod -aG docker USER, and log in "
-                         "again, or use sudo",
-                         engine->name);
+        return error_set(err, -EACCES, "%s does not listen to this user: %s", engine->name,
+                         mend);
     default:
         return err->code;
     }
@@ -99,7 +114,9 @@ static int negotiate(struct docker_engine *engine, struct error *err)
         return err->code;
     }
     json_t *json = json_loads(body, 0, NULL);
+    free(engine->version);
     int r = read_version(json, "ApiVersion", &newest);
+    engine->version = memory_text(json_string_value(json_object_get(json, "Version")));
     if (r == 0 && read_version(json, "MinAPIVersion", &oldest) < 0) {
         oldest = API_LEAST;
     }
@@ -147,6 +164,20 @@ int docker_engine_ask(const struct docker_engine *engine, const char *method, co
     return 0;
 }
 
+static bool is_rootless(const json_t *info)
+{
+    const json_t *options = json_object_get(info, "SecurityOptions"), *option;
+    bool rootless = false;
+    size_t i;
+
+    json_array_foreach(options, i, option)
+    {
+        const char *text = json_string_value(option);
+        rootless = rootless || (text != NULL && strstr(text, "rootless") != NULL);
+    }
+    return rootless;
+}
+
 int docker_engine_inquire(struct docker_engine *engine, struct error *err)
 {
     json_t *info = NULL;
@@ -155,6 +186,7 @@ int docker_engine_inquire(struct docker_engine *engine, struct error *err)
     if (r == 0) {
         free(engine->driver);
         engine->driver = memory_text(json_string_value(json_object_get(info, "CgroupDriver")));
+        engine->rootless = is_rootless(info);
         json_decref(info);
     }
     return r;
@@ -260,4 +292,5 @@ void docker_engine_finish(struct docker_engine *engine)
     memory_free(&engine->name);
     memory_free(&engine->url);
     memory_free(&engine->driver);
+    memory_free(&engine->version);
 }

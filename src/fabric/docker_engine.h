@@ -18,9 +18,11 @@ struct error;
 
 struct docker_engine {
     char *socket;
-    char *name;   /* "the container engine at /var/run/docker.sock" */
-    char *url;    /* with the version: "http://localhost/v1.41" */
-    char *driver; /* of control groups: "cgroupfs", "systemd"; NULL: not known */
+    char *name;    /* "the container engine at /var/run/docker.sock" */
+    char *url;     /* with the version: "http://localhost/v1.41" */
+    char *driver;  /* of control groups: "cgroupfs", "systemd"; NULL: not known */
+    char *version; /* "20.10.24"; NULL: not known */
+    bool rootless;
     struct http_place place;
 };
 
@@ -34,7 +36,10 @@ void docker_engine_at(const char *socket, struct docker_engine *ret_engine);
  * not for this user, -ENOTSUP: it is too old; each with what to type. */
 int docker_engine_greet(struct docker_engine *engine, struct error *err);
 
-/* Reads `driver`. */
+/* What mends an error of docker_engine_find() or docker_engine_greet(). */
+const char *docker_engine_mend(int code);
+
+/* Reads `driver` and `rootless`. */
 int docker_engine_inquire(struct docker_engine *engine, struct error *err);
 
 /* Asks now. `body` is taken; NULL: none. `ret_json` may be NULL; else it is an object or an

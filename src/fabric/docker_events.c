@@ -63,9 +63,12 @@ static void on_line(void *owner, const char *line)
     struct docker *docker = owner;
     json_t *json = json_loads(line, 0, NULL);
     const char *id = json_string_value(json_object_get(json, "id"));
+    const char *status = json_string_value(json_object_get(json, "status"));
     struct docker_stage *stage = id == NULL ? NULL : docker_stage_find_id(docker, id);
 
-    if (stage != NULL) {
+    if (stage != NULL && status != NULL && strcmp(status, "oom") == 0) {
+        docker_stage_starved(stage);
+    } else if (stage != NULL) {
         docker_stage_died(stage);
     }
     json_decref(json);
@@ -94,7 +97,7 @@ void docker_events_watch(struct docker *docker)
 {
     static const struct http_listener listener = {on_opened, on_line, on_end};
     cleanup(memory_free) char *filter = docker_engine_filter(
-        docker->site.ledger.run, "\"type\":[\"container\"],\"event\":[\"die\"]");
+        docker->site.ledger.run, "\"type\":[\"container\"],\"event\":[\"die\",\"oom\"]");
     cleanup(memory_free) char *path = memory_format("/events?%s", filter);
     const struct http_request request = {.path = path};
 

@@ -58,9 +58,8 @@ static int find_gateway(struct docker *docker, struct error *err)
     }
     if (bind(probe, (const struct sockaddr *)&address, sizeof(address)) < 0) {
         return error_set(err, -ENOTSUP,
-                         "%s has a network of its own (it is rootless, or on another machine), "
-                         "in which stages cannot reach brume at %s: use an engine that runs as "
-                         "root on this machine",
+                         "%s is not on this machine, or has a network of its own, in which "
+                         "stages cannot reach brume at %s: use one that runs as root here",
                          docker->engine.name, docker->controller);
     }
     return 0;
@@ -121,8 +120,16 @@ static int fill(struct docker *docker, const struct fabric_config *config, struc
 
     if (docker_engine_find(&docker->engine, err) < 0 ||
         docker_engine_greet(&docker->engine, err) < 0 ||
-        docker_engine_inquire(&docker->engine, err) < 0 ||
-        site_open(&docker->site, config->loop, testbed, err) < 0) {
+        docker_engine_inquire(&docker->engine, err) < 0) {
+        return err->code;
+    }
+    if (docker->engine.rootless) {
+        return error_set(err, -ENOTSUP,
+                         "%s is rootless: it has a network of its own, in which stages cannot "
+                         "reach brume: use an engine that runs as root",
+                         docker->engine.name);
+    }
+    if (site_open(&docker->site, config->loop, testbed, err) < 0) {
         return err->code;
     }
     docker->past = memory_new(docker->site.n_devices, sizeof(*docker->past));

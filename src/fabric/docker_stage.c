@@ -14,23 +14,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/quantity.h"
 #include "fabric/docker.h"
 
 #define NAMES_MOST 4
-#define START_MS   120000 /* an engine that has much to do takes its time */
-
-static void ask(struct docker_stage *stage, const char *method, const char *path,
-                const char *body, http_done_fn done)
-{
-    const struct http_request request = {.method = method,
-                                         .path = path,
-                                         .body = body,
-                                         .size = body == NULL ? 0 : strlen(body),
-                                         .timeout_ms = START_MS};
-
-    stage->exchange = http_ask(stage->docker->http, &request, done, stage);
-}
 
 struct docker_stage *docker_stage_find(struct docker *docker, const char *name)
 {
@@ -52,152 +38,6 @@ struct docker_stage *docker_stage_find_id(struct docker *docker, const char *id)
     return stage;
 }
 
-void docker_stage_destroy(struct docker_stage *stage)
-{
-    struct docker_stage **at = &stage->docker->stages;
-
-    while (*at != stage) {
-        at = &(*at)->next;
-    }
-    *at = stage->next;
-    docker_usage_end(stage);
-    http_forget(stage->docker->http, stage->exchange);
-    docker_attach_close(stage->attach);
-    later_forget_all(&stage->starters);
-    later_forget_all(&stage->stoppers);
-    if (stage->credentials != NULL) {
-        explicit_bzero(stage->credentials, strlen(stage->credentials));
-    }
-    memory_free(&stage->credentials);
-    memory_free(&stage->name);
-    memory_free(&stage->image);
-    memory_free(&stage->id);
-    memory_free(&stage->called);
-    memory_free(&stage->body);
-    memory_free(&stage->trouble);
-    free(stage);
-}
-
-/* From the loop, when nothing of the fabric is on the stack: the owner may close it. */
-static void tell_gone(void *owner, const struct error *err)
-{
-    struct docker_stage *stage = owner;
-    struct fabric_events events = stage->docker->events;
-    struct docker_end end = stage->end;
-    bool stopping = stage->stopping;
-    cleanup(memory_free) char *name = memory_text(stage->name);
-
-    (void)err;
-    later_call_all(stage->docker->later, &stage->stoppers, NULL);
-    docker_stage_destroy(stage);
-    if (events.gone != NULL && !stopping) {
-        events.gone(events.owner, name, end.how, end.starved);
-    }
-}
-
-/* The container is no more. */
-static void conclude(struct docker_stage *stage)
-{
-    struct later *later = stage->docker->later;
-
-    if (stage->failed) {
-        later_call_all(later, &stage->starters, stage->trouble);
-    }
-    if (stage->failed || stage->stopping) {
-        later_call_all(later, &stage->starters, NULL);
-        later_call_all(later, &stage->stoppers, NULL);
-        docker_stage_destroy(stage);
-        return;
-    }
-    later_call(later, tell_gone, stage, NULL);
-}
-
-static void on_removed(void *owner, const struct http_answer *answer, const struct error *err)
-{
-    struct docker_stage *stage = owner;
-
-    (void)answer;
-    (void)err; /* what would not go goes with the run */
-    stage->exchange = NULL;
-    conclude(stage);
-}
-
-static void remove_container(struct docker_stage *stage)
-{
-    cleanup(memory_free) char *path =
-        memory_format("/containers/%s?force=1", stage->id != NULL ? stage->id : "");
-
-    docker_attach_close(STEAL(stage->attach));
-    docker_usage_end(stage);
-    stage->phase = DOCKER_REMOVING;
-    if (stage->id == NULL) {
-        conclude(stage);
-        return;
-    }
-    ask(stage, "DELETE", path, NULL, on_removed);
-}
-
-static void fail(struct docker_stage *stage, const struct error *err)
-{
-    stage->failed = true;
-    stage->trouble = memory_new(1, sizeof(*stage->trouble));
-    *stage->trouble = *err;
-    error_wrap(stage->trouble, "stage '%s'", stage->name);
-    remove_container(stage);
-}
-
-/* The engine's word, and whose limit it was. */
-static void describe_starvation(const struct docker_stage *stage, struct docker_end *end)
-{
-    const struct fabric_device *device = &stage->docker->site.devices[stage->device];
-    char memory[QUANTITY_MEMORY_TEXT];
-
-    if (stage->memory > 0 && (device->memory == 0 || stage->memory <= device->memory)) {
-        snprintf(end->how, sizeof(end->how), "killed by its memory limit (%s)",
-                 quantity_memory_text(stage->memory, memory));
-    } else if (device->memory > 0) {
-        snprintf(end->how, sizeof(end->how), "killed by the memory limit of %s (%s)",
-                 device->name, quantity_memory_text(device->memory, memory));
-    } else {
-        snprintf(end->how, sizeof(end->how), "killed because this machine has no memory left");
-        end->starved = false;
-    }
-}
-
-static void on_inspected(void *owner, const struct http_answer *answer, const struct error *err)
-{
-    struct docker_stage *stage = owner;
-
-    stage->exchange = NULL;
-    if (err != NULL) {
-        snprintf(stage->end.how, sizeof(stage->end.how), "%s",
-                 answer->status == 404 ? "was removed by somebody" : "ended; how is not known");
-    } else {
-        json_t *json = json_loads(answer->body, 0, NULL);
-        docker_container_judge(json, &stage->end);
-        json_decref(json);
-    }
-    if (stage->end.runs && !stage->stopping) {
-        stage->phase = DOCKER_RUNNING; /* it was another that ended */
-        return;
-    }
-    if (stage->end.starved) {
-        describe_starvation(stage, &stage->end);
-    }
-    remove_container(stage);
-}
-
-void docker_stage_died(struct docker_stage *stage)
-{
-    if (stage->phase != DOCKER_RUNNING) {
-        stage->died = true;
-        return;
-    }
-    cleanup(memory_free) char *path = memory_format("/containers/%s/json", stage->id);
-    stage->phase = DOCKER_ENDING;
-    ask(stage, "GET", path, NULL, on_inspected);
-}
-
 static void on_started(void *owner, const struct http_answer *answer, const struct error *err)
 {
     struct docker_stage *stage = owner;
@@ -205,7 +45,7 @@ static void on_started(void *owner, const struct http_answer *answer, const stru
     (void)answer;
     stage->exchange = NULL;
     if (err != NULL) {
-        fail(stage, err);
+        docker_stage_fail(stage, err);
         return;
     }
     docker_attach_send(STEAL(stage->attach), stage->credentials);
@@ -214,7 +54,7 @@ static void on_started(void *owner, const struct http_answer *answer, const stru
     stage->phase = DOCKER_RUNNING;
     later_call_all(stage->docker->later, &stage->starters, NULL);
     if (stage->stopping) {
-        remove_container(stage);
+        docker_stage_remove(stage);
     } else if (stage->died) {
         docker_stage_died(stage);
     } else {
@@ -228,11 +68,11 @@ static void on_attached(void *owner)
     cleanup(memory_free) char *path = memory_format("/containers/%s/start", stage->id);
 
     if (stage->stopping) {
-        remove_container(stage);
+        docker_stage_remove(stage);
         return;
     }
     stage->phase = DOCKER_STARTING;
-    ask(stage, "POST", path, "", on_started);
+    docker_stage_ask(stage, "POST", path, "", on_started);
 }
 
 static void on_not_attached(void *owner, const struct error *err)
@@ -240,7 +80,7 @@ static void on_not_attached(void *owner, const struct error *err)
     struct docker_stage *stage = owner;
 
     stage->attach = NULL;
-    fail(stage, err);
+    docker_stage_fail(stage, err);
 }
 
 static void create(struct docker_stage *stage);
@@ -252,9 +92,9 @@ static void on_pulled(void *owner, const struct http_answer *answer, const struc
     (void)answer;
     stage->exchange = NULL;
     if (err != NULL) {
-        fail(stage, err);
+        docker_stage_fail(stage, err);
     } else if (stage->stopping) {
-        remove_container(stage);
+        docker_stage_remove(stage);
     } else {
         docker_note(stage->docker, "%s: pulled", stage->image);
         create(stage);
@@ -272,7 +112,7 @@ static void on_pull_line(void *owner, const char *line)
     if (trouble != NULL) {
         error_set(&err, -ENOPKG, "%s cannot be pulled: %s", stage->image, trouble);
         http_forget(stage->docker->http, STEAL(stage->exchange));
-        fail(stage, &err);
+        docker_stage_fail(stage, &err);
     }
     json_decref(json);
 }
@@ -287,8 +127,8 @@ static void pull(struct docker_stage *stage)
     const struct http_request request = {.method = "POST",
                                          .path = path,
                                          .body = "",
-                                         .timeout_ms = START_MS,
-                                         .silence_ms = START_MS};
+                                         .timeout_ms = DOCKER_START_MS,
+                                         .silence_ms = DOCKER_START_MS};
 
     docker_note(stage->docker, "%s: pulling", stage->image);
     stage->phase = DOCKER_PULLING;
@@ -315,7 +155,7 @@ static void lack_image(struct docker_stage *stage)
         "the image %s is not at %s: type 'make images', or say with BRUME_IMAGES where it "
         "is to be had",
         stage->image, stage->docker->engine.name);
-    fail(stage, &err);
+    docker_stage_fail(stage, &err);
 }
 
 /* The one before is still being removed, by somebody else. */
@@ -344,14 +184,14 @@ static void on_created(void *owner, const struct http_answer *answer, const stru
         return;
     }
     if (err != NULL) {
-        fail(stage, err);
+        docker_stage_fail(stage, err);
         return;
     }
     json_t *json = json_loads(answer->body, 0, NULL);
     stage->id = memory_text(json_string_value(json_object_get(json, "Id")));
     json_decref(json);
     if (stage->stopping || stage->id == NULL) {
-        remove_container(stage);
+        docker_stage_remove(stage);
         return;
     }
     stage->phase = DOCKER_ATTACHING;
@@ -365,7 +205,7 @@ static void create(struct docker_stage *stage)
         memory_format("/containers/create?name=%s", stage->called);
 
     stage->phase = DOCKER_CREATING;
-    ask(stage, "POST", path, stage->body, on_created);
+    docker_stage_ask(stage, "POST", path, stage->body, on_created);
 }
 
 static void describe(struct docker *docker, const struct fabric_start *what,
@@ -428,7 +268,7 @@ void docker_stage_stop(struct docker_stage *stage, fabric_done_fn done, void *ow
     if (!stage->stopping) {
         stage->stopping = true;
         if (stage->phase == DOCKER_RUNNING) {
-            remove_container(stage);
+            docker_stage_remove(stage);
         }
     }
 }
