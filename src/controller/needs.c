@@ -3,8 +3,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/param.h"
 #include "fabric/fabric.h"
@@ -132,6 +134,38 @@ static void add_param(struct mounts *mounts, const struct brume_param *row, cons
     }
 }
 
+/* Takes `path`, of a folder that need not be there. */
+static void add_if_there(struct mounts *mounts, char *path)
+{
+    if (access(path, F_OK) == 0) {
+        add(mounts, path, false);
+    } else {
+        free(path);
+    }
+}
+
+/* What the controller has found out about a network need not be found out again. */
+static void add_models(struct mounts *mounts)
+{
+    cleanup(memory_free) char *cache = file_cache_folder();
+
+    if (cache != NULL) {
+        add_if_there(mounts, memory_format("%s/models", cache));
+    }
+}
+
+static void add_operators(struct mounts *mounts)
+{
+    cleanup(memory_free) char *list = memory_text(secure_getenv("BRUME_OPERATORS"));
+    char *rest = list, *folder;
+
+    while ((folder = strsep(&rest, ":")) != NULL) {
+        if (*folder == '/') {
+            add_if_there(mounts, memory_text(folder));
+        }
+    }
+}
+
 struct fabric_mount *needs_mounts(const struct deployment *deployment, const char *group,
                                   const char *folder, size_t *ret_n)
 {
@@ -144,6 +178,12 @@ struct fabric_mount *needs_mounts(const struct deployment *deployment, const cha
 
         if (strcmp(step->group, group) != 0 || registry_find(step->use, &type, &ignored) < 0) {
             continue;
+        }
+        if (strcmp(step->use, "model") == 0) {
+            add_models(&mounts);
+        }
+        if (registry_is_foreign(step->use)) {
+            add_operators(&mounts);
         }
         for (size_t j = 0; j < step->n_params; j++) {
             add_param(&mounts, param_find(type, step->params[j].name), step->params[j].value);

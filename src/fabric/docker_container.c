@@ -51,6 +51,22 @@ static json_t *describe_host(const struct docker_container *container)
     return host;
 }
 
+/* Where the mounts have what stages look for. */
+static json_t *describe_environment(const struct docker_container *container)
+{
+    const char *const names[] = {"BRUME_CACHE", "BRUME_OPERATORS"};
+    const char *const values[] = {container->cache, container->operators};
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (values[i] != NULL) {
+            cleanup(memory_free) char *text = memory_format("%s=%s", names[i], values[i]);
+            json_array_append_new(list, json_string(text));
+        }
+    }
+    return list;
+}
+
 static json_t *describe_labels(const struct docker_container *container)
 {
     json_t *labels = json_pack("{ss ss}", DOCKER_LABEL_RUN, container->run, "brume.device",
@@ -74,11 +90,12 @@ json_t *docker_container_describe(const struct docker_container *container)
                                          container->controller)
                              : json_pack("[s]", "--idle");
 
-    return json_pack("{ss s[s] so ss sb sb sb sb sb so so}", "Image", container->image,
-                     "Entrypoint", "brume-stage", "Cmd", words, "User", user, "OpenStdin",
-                     (int)is_stage, "StdinOnce", (int)is_stage, "AttachStdin", (int)is_stage,
-                     "AttachStdout", 0, "AttachStderr", 0, "Labels", describe_labels(container),
-                     "HostConfig", describe_host(container));
+    return json_pack("{ss s[s] so so ss sb sb sb sb sb so so}", "Image", container->image,
+                     "Entrypoint", "brume-stage", "Cmd", words, "Env",
+                     describe_environment(container), "User", user, "OpenStdin", (int)is_stage,
+                     "StdinOnce", (int)is_stage, "AttachStdin", (int)is_stage, "AttachStdout",
+                     0, "AttachStderr", 0, "Labels", describe_labels(container), "HostConfig",
+                     describe_host(container));
 }
 
 char *docker_container_name(const struct docker_container *container)

@@ -21,9 +21,10 @@ struct docker_container {
     const char *run, *application; /* the latter may be NULL */
     const char *stage;             /* NULL: it only holds the device's network */
     const char *device;
-    const char *image;      /* with its tag */
-    const char *controller; /* of a stage */
-    const char *network;    /* "brume-1a2b3c", "none", "container:ID" */
+    const char *image;             /* with its tag */
+    const char *controller;        /* of a stage */
+    const char *cache, *operators; /* BRUME_CACHE and BRUME_OPERATORS; or NULL */
+    const char *network;           /* "brume-1a2b3c", "none", "container:ID" */
     const char *group; /* control group to be below, "/brume-1a2b3c/1"; NULL: the engine's */
     int cpu;           /* the only one it may run on; -1: any */
     uint64_t memory;   /* bytes; 0: not limited */

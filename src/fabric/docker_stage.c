@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "fabric/docker.h"
 
@@ -218,7 +219,10 @@ static void describe(struct docker *docker, const struct fabric_start *what,
     cleanup(memory_free) char *network =
         emulated ? memory_format("container:%s", docker->holders[stage->device].id)
                  : memory_text(docker->network);
+    cleanup(memory_free) char *cache = file_cache_folder();
     const struct docker_container container = {
+        .cache = cache,
+        .operators = secure_getenv("BRUME_OPERATORS"),
         .run = docker->site.ledger.run,
         .application = docker->application,
         .stage = what->stage,
