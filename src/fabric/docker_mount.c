@@ -2,7 +2,9 @@
  * is: what cannot be read is refused with what to type; a folder to write into is made, and
  * given to that user when brume may do that, which is told. Folders of the system are never.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,6 +52,27 @@ static int refuse(const char *path, struct error *err)
                      path, path);
 }
 
+/* What earlier runs wrote there as somebody else is to be written again. Links are let be: they
+ * may be to anything. */
+static void give_files(const struct docker *docker, const char *path)
+{
+    DIR *listing = opendir(path);
+    const struct dirent *entry;
+    struct stat is;
+
+    while (listing != NULL && (entry = readdir(listing)) != NULL) { // NOLINT(concurrency-*)
+        if (fstatat(dirfd(listing), entry->d_name, &is, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(is.st_mode) && is.st_nlink == 1 && is.st_uid == geteuid() &&
+            !may(docker, &is, 6)) {
+            (void)fchownat(dirfd(listing), entry->d_name, docker->user, docker->user_group,
+                           AT_SYMLINK_NOFOLLOW);
+        }
+    }
+    if (listing != NULL) {
+        closedir(listing);
+    }
+}
+
 static int give(struct docker *docker, const char *path, struct error *err)
 {
     if (geteuid() != 0 || is_system(path)) {
@@ -59,8 +82,11 @@ static int give(struct docker *docker, const char *path, struct error *err)
         return error_set(err, -errno, "cannot give %s to the user of the containers: %s", path,
                          strerrordesc_np(errno));
     }
-    docker_note(docker, "%s belongs to user %u now, as whom stages run in containers", path,
-                (unsigned)docker->user);
+    give_files(docker, path);
+    docker_note(
+        docker,
+        "%s and the files in it belong to user %u now, as whom stages run in containers", path,
+        (unsigned)docker->user);
     return 0;
 }
 
@@ -79,6 +105,9 @@ static int prepare_folder(struct docker *docker, const char *path, struct error 
         return error_set(err, -errno, "%s: %s", path, strerrordesc_np(errno));
     }
     if (may(docker, &is, 3)) {
+        if (geteuid() == 0 && is.st_uid == docker->user) {
+            give_files(docker, path);
+        }
         return 0;
     }
     if (made && geteuid() == 0 && chown(path, docker->user, docker->user_group) == 0) {
