@@ -22,6 +22,7 @@
 #define QUOTA_LEAST_US 1000 /* the kernel's */
 #define PERIOD_MOST_US 1000000
 #define MEMBERS_MOST   65536 /* bytes of cgroup.procs read at once */
+#define DEPTH_MOST     3     /* the run, its devices, an engine's containers */
 
 static int write_value(const char *folder, const char *name, const char *value,
                        struct error *err)
@@ -237,6 +238,27 @@ static int remove_one(const char *folder, struct error *err)
     return 0;
 }
 
+/* What is in it first: the devices' groups, and what an engine made below those. */
+static int remove_tree(const char *folder, unsigned depth,
+                       struct error *err) // NOLINT(misc-no-recursion)
+{
+    DIR *dir = depth > 0 ? opendir(folder) : NULL;
+    const struct dirent *found;
+    int result = 0;
+
+    while (dir != NULL && (found = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+        if (found->d_type == DT_DIR && found->d_name[0] != '.') {
+            cleanup(memory_free) char *path = memory_format("%s/%s", folder, found->d_name);
+            int failed = remove_tree(path, depth - 1, err);
+            result = result == 0 ? failed : result;
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return result == 0 ? remove_one(folder, err) : result;
+}
+
 int cgroup_remove(const char *folder, struct error *err)
 {
     const char *name = strrchr(folder, '/');
@@ -244,21 +266,7 @@ int cgroup_remove(const char *folder, struct error *err)
     if (name == NULL || strncmp(name, "/brume-", 7) != 0) {
         return error_set(err, -EINVAL, "%s is no control group of brume's", folder);
     }
-    DIR *dir = opendir(folder);
-    if (dir == NULL) {
-        return 0;
-    }
-    int result = 0;
-    const struct dirent *found;
-    while ((found = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
-        if (found->d_type == DT_DIR && found->d_name[0] != '.') {
-            cleanup(memory_free) char *path = memory_format("%s/%s", folder, found->d_name);
-            int failed = remove_one(path, err);
-            result = result == 0 ? failed : result;
-        }
-    }
-    closedir(dir);
-    return result == 0 ? remove_one(folder, err) : result;
+    return remove_tree(folder, DEPTH_MOST, err);
 }
 
 void cgroup_finish(struct cgroup *group)

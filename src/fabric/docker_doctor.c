@@ -80,14 +80,13 @@ void fabric_doctor_docker(void (*tell)(void *owner, const struct fabric_fact *fa
     if (there) {
         what = memory_format("%s at %s%s", engine.version != NULL ? engine.version : "one",
                              engine.socket,
-                             engine.rootless ? ", rootless: stages cannot reach brume" : "");
+                             engine.rootless ? ", rootless: devices are not emulated" : "");
     }
     const struct fabric_fact fact = {
         .name = "container engine",
-        .there = there && !engine.rootless,
+        .there = there,
         .what = there ? what : err.text,
-        .mend = there ? "an engine that runs as root, named by DOCKER_HOST"
-                      : docker_engine_mend(err.code),
+        .mend = docker_engine_mend(err.code),
     };
 
     tell(owner, &fact);

@@ -164,10 +164,11 @@ int docker_engine_ask(const struct docker_engine *engine, const char *method, co
     return 0;
 }
 
+/* Docker says it among its security options, Podman apart. */
 static bool is_rootless(const json_t *info)
 {
     const json_t *options = json_object_get(info, "SecurityOptions"), *option;
-    bool rootless = false;
+    bool rootless = json_is_true(json_object_get(info, "Rootless"));
     size_t i;
 
     json_array_foreach(options, i, option)

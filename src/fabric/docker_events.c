@@ -97,7 +97,8 @@ void docker_events_watch(struct docker *docker)
 {
     static const struct http_listener listener = {on_opened, on_line, on_end};
     cleanup(memory_free) char *filter = docker_engine_filter(
-        docker->site.ledger.run, "\"type\":[\"container\"],\"event\":[\"die\",\"oom\"]");
+        docker->site.ledger.run, /* Podman asks for the second, and then says the first. */
+        "\"type\":[\"container\"],\"event\":[\"die\",\"died\",\"oom\"]");
     cleanup(memory_free) char *path = memory_format("/events?%s", filter);
     const struct http_request request = {.path = path};
 

@@ -89,6 +89,26 @@ static void choose_user(struct docker *docker)
     docker->user_group = root ? USER_UNPRIVILEGED : getegid();
 }
 
+/* A rootless engine's own networks are out of reach for brume, and brume for them: its
+ * containers have this machine's. The user who runs the engine is 0 in them, and nobody else's
+ * files are mounted there: without capabilities that is an unprivileged user. */
+static int share_machine(struct docker *docker, const struct testbed *testbed,
+                         struct error *err)
+{
+    if (geteuid() == 0) {
+        return error_set(
+            err, -ENOTSUP,
+            "%s is rootless, and this is root: run brume as the user of the engine",
+            docker->engine.name);
+    }
+    free(docker->network);
+    docker->network = memory_text("host");
+    docker->controller = memory_text("127.0.0.1");
+    docker_note(docker, "the engine is rootless: stages share this machine's network%s",
+                testbed != NULL && !testbed->plain ? ", and devices are not emulated" : "");
+    return 0;
+}
+
 /* The folder is the stages' too. */
 static int share_folder(struct docker *docker, struct error *err)
 {
@@ -114,6 +134,24 @@ int docker_enter(struct docker *docker, struct error *err)
     return share_folder(docker, err);
 }
 
+/* The devices' emulated network, the run's own, or the machine's. */
+static int join_network(struct docker *docker, const struct testbed *testbed, struct error *err)
+{
+    bool limited = testbed != NULL && !testbed->plain;
+    int r = 0;
+
+    if (docker->engine.rootless) {
+        r = share_machine(docker, testbed, err);
+    } else if (limited) {
+        r = docker_emulate(docker, testbed, err);
+    }
+    if (r == 0 && !docker->emulated) {
+        r = docker->engine.rootless ? 0 : make_network(docker, err);
+        site_make_plain(&docker->site, docker->controller);
+    }
+    return r;
+}
+
 static int fill(struct docker *docker, const struct fabric_config *config, struct error *err)
 {
     const struct testbed *testbed = config->testbed;
@@ -123,25 +161,12 @@ static int fill(struct docker *docker, const struct fabric_config *config, struc
         docker_engine_inquire(&docker->engine, err) < 0) {
         return err->code;
     }
-    if (docker->engine.rootless) {
-        return error_set(err, -ENOTSUP,
-                         "%s is rootless: it has a network of its own, in which stages cannot "
-                         "reach brume: use an engine that runs as root",
-                         docker->engine.name);
-    }
     if (site_open(&docker->site, config->loop, testbed, err) < 0) {
         return err->code;
     }
     docker->past = memory_new(docker->site.n_devices, sizeof(*docker->past));
-    if (docker_enter(docker, err) < 0 ||
-        (testbed != NULL && !testbed->plain && docker_emulate(docker, testbed, err) < 0)) {
+    if (docker_enter(docker, err) < 0 || join_network(docker, testbed, err) < 0) {
         return err->code;
-    }
-    if (!docker->emulated) {
-        if (make_network(docker, err) < 0) {
-            return err->code;
-        }
-        site_make_plain(&docker->site, docker->controller);
     }
     docker->http = http_create(config->loop, &docker->engine.place);
     docker_events_watch(docker);
