@@ -20,13 +20,15 @@ static size_t find(const struct deployment *deployment, const char *name)
 /* Makes room for an operator at `at`, behind all that it reads. */
 static struct deployment_operator *insert(struct deployment *deployment, size_t at)
 {
-    deployment->operators = memory_grow(deployment->operators, deployment->n_operators,
-                                        sizeof(*deployment->operators));
-    struct deployment_operator *place = deployment->operators + at;
-    memmove(place + 1, place, (deployment->n_operators - at) * sizeof(*place));
-    deployment->n_operators++;
-    *place = (struct deployment_operator){0};
-    return place;
+    size_t n = deployment->n_operators;
+    struct deployment_operator *wider = memory_new(n + 1, sizeof(*wider));
+
+    memcpy(wider, deployment->operators, at * sizeof(*wider));
+    memcpy(wider + at + 1, deployment->operators + at, (n - at) * sizeof(*wider));
+    free(deployment->operators);
+    deployment->operators = wider;
+    deployment->n_operators = n + 1;
+    return wider + at;
 }
 
 static void fill(struct deployment_operator *step, const char *use, const char *group,
