@@ -5,44 +5,28 @@
 #include "cli/rest.h"
 #include "cli/status.h"
 
-struct arguments {
-    const char *socket, *name;
-};
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
-    struct arguments *arguments = state->input;
-
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->socket;
+    (void)argument;
+    if (key == ARGP_KEY_INIT) {
+        state->child_inputs[0] = state->input;
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one application at a time, please");
-        }
-        arguments->name = argument;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which application? `brume get` lists them");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
     }
+    return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = {{&rest_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&rest_target_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     NULL,     parse, "NAME", "Tells everything about an application that the controller has.",
     children, NULL,  NULL};
 
 static int describe(int argc, char **argv)
 {
-    struct arguments arguments = {0};
+    struct rest_target target = {0};
     json_t *status = NULL;
 
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int code = rest_call_one(arguments.socket, "GET", arguments.name, "", &status);
+    argp_parse(&argp, argc, argv, 0, NULL, &target);
+    int code = rest_call_one(target.socket, "GET", target.name, "", &status);
     if (code == 0) {
         status_describe(status);
     }

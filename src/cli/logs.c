@@ -17,7 +17,7 @@ static const struct argp_option options[] = {
 };
 
 struct arguments {
-    const char *socket, *name;
+    struct rest_target target;
     bool follow;
 };
 
@@ -25,28 +25,20 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
 
+    (void)argument;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->socket;
+        state->child_inputs[0] = &arguments->target;
         return 0;
     case 'f':
         arguments->follow = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one application at a time, please");
-        }
-        arguments->name = argument;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which application? `brume get` lists them");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp_child children[] = {{&rest_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&rest_target_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     options,
     parse,
@@ -86,7 +78,7 @@ static int logs(int argc, char **argv)
         cleanup(memory_free) char *rest = memory_format("/logs?since=%lld", (long long)since);
         json_t *log = NULL;
 
-        code = rest_call_one(arguments.socket, "GET", arguments.name, rest, &log);
+        code = rest_call_one(arguments.target.socket, "GET", arguments.target.name, rest, &log);
         since = code == 0 ? print(log) : 0;
         json_decref(log);
         if (arguments.follow) {

@@ -34,6 +34,27 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 const struct argp rest_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
 
+static error_t parse_target(int key, char *argument, struct argp_state *state)
+{
+    struct rest_target *target = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) {
+            argp_error(state, "one application at a time, please");
+        }
+        target->name = argument;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which application? `brume get` lists them");
+        return 0;
+    default:
+        return parse(key, argument, &(struct argp_state){.input = &target->socket});
+    }
+}
+
+const struct argp rest_target_argp = {options, parse_target, NULL, NULL, NULL, NULL, NULL};
+
 struct answer {
     char *text;
     size_t size;
