@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,6 +209,7 @@ static void take_body(struct asking *asking, const char *body, size_t size)
 }
 
 /* Signature: libmicrohttpd's. */
+/* NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result came(void *owner, struct MHD_Connection *connection, const char *path,
                             const char *method, const char *version, const char *body,
                             size_t *size, void **place)
@@ -311,9 +313,10 @@ static int listen_on(const char *path, int *ret_socket, struct error *err)
     if (r < 0 || listen(door, CONNECTIONS_MAX) < 0) {
         return error_set(err, -errno, "cannot listen on %s: %s", path, strerrordesc_np(errno));
     }
-    *ret_socket = door;
-    door = -1;
-    return 0;
+    *ret_socket = fcntl(door, F_DUPFD_CLOEXEC, 0); /* the one here is closed */
+    return *ret_socket < 0
+               ? error_set(err, -errno, "cannot listen on %s: %s", path, strerrordesc_np(errno))
+               : 0;
 }
 
 int rest_open(uv_loop_t *loop, const char *path, struct server *server, struct rest **ret_rest,

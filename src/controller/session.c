@@ -1,5 +1,6 @@
 #include "controller/session.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -117,12 +118,13 @@ static void give_first_device_everything(struct session *session)
     }
 }
 
-static int open_fabric(struct session *session, struct error *err)
+static int open_fabric(struct session *session, const struct application *application,
+                       struct error *err)
 {
     struct request *request = session->request;
     const struct fabric_config config = {
         .loop = session->loop,
-        .application = session->application->graph->name,
+        .application = application->graph->name,
         .testbed = request->testbed,
         .events = {stage_gone, session, fabric_noted},
     };
@@ -244,13 +246,14 @@ void session_start(struct session *session, struct request *request,
 {
     struct error err;
 
+    assert(request != NULL && application != NULL);
     session->request = request;
     session->application = application;
     if (read_patience(session, &err) < 0) {
         session_fail(session, &err, EX_USAGE);
         return;
     }
-    int r = open_fabric(session, &err);
+    int r = open_fabric(session, application, &err);
     if (r == 0) {
         r = open_profiles(session, &err);
     }

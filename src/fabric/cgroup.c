@@ -239,8 +239,8 @@ static int remove_one(const char *folder, struct error *err)
 }
 
 /* What is in it first: the devices' groups, and what an engine made below those. */
-static int remove_tree(const char *folder, unsigned depth,
-                       struct error *err) // NOLINT(misc-no-recursion)
+/* NOLINTNEXTLINE(misc-no-recursion) */
+static int remove_tree(const char *folder, unsigned depth, struct error *err)
 {
     DIR *dir = depth > 0 ? opendir(folder) : NULL;
     const struct dirent *found;

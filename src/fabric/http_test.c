@@ -67,11 +67,9 @@ static void on_said(uv_write_t *writing, int status)
     struct caller *caller = writing->data;
     const struct server *server = caller->server;
 
-    if (status < 0) {
-        hang_up(caller);
-    } else if (server->says[caller->n_said] != '\0') {
+    if (status == 0 && server->says[caller->n_said] != '\0') {
         uv_timer_start(&caller->timer, on_time, 1, 0);
-    } else if (!server->stays) {
+    } else if (status < 0 || !server->stays) {
         hang_up(caller);
     }
 }

@@ -47,6 +47,7 @@ static size_t receive(char *bytes, size_t one, size_t n, void *owner)
 }
 
 /* The head ends with an empty line; 100 and 101 are not the answer's. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's signature */
 static size_t receive_head(char *bytes, size_t one, size_t n, void *owner)
 {
     struct http_transfer *transfer = owner;
