@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "fabric/bench.h"
 #include "fabric/docker.h"
+#include "fabric/process.h"
 
 enum { ENDS = 128 };
 
@@ -163,9 +164,9 @@ static void ask(const char *method, const char *path)
     assert_int_equal(docker_engine_ask(&engine, method, path, NULL, NULL, &err), 0);
 }
 
-static struct bench *open_with_stages(void)
+static struct bench *open_with_stages(bool emulated)
 {
-    struct bench *bench = bench_open("docker", false);
+    struct bench *bench = bench_open("docker", emulated);
 
     assert_int_equal(bench_start(bench, "detect", "device-1", "wait"), 0);
     bench_until_heard(bench, "[detect wait]");
@@ -178,7 +179,7 @@ static void what_ended_while_the_engine_was_away_is_told_when_it_is_back(void **
 {
     (void)state;
     relay_start();
-    struct bench *bench = open_with_stages();
+    struct bench *bench = open_with_stages(false);
     const char *id = docker_stage_find(docker_of(bench), "detect")->id;
     cleanup(memory_free) char *path = memory_format("/containers/%s/kill", id);
 
@@ -203,7 +204,7 @@ static void nothing_can_be_started_at_an_engine_that_is_away(void **state)
 {
     (void)state;
     relay_start();
-    struct bench *bench = open_with_stages();
+    struct bench *bench = open_with_stages(false);
 
     relay_stop();
     bench_until(bench, &bench->n_noted, 1);
@@ -236,51 +237,55 @@ static void no_engine_is_told_with_what_to_type(void **state)
     uv_loop_close(uv_default_loop());
 }
 
-/* A child that opens a fabric, tells its run, and closes it when told to. */
-static pid_t make_child(char ret_run[8], int *ret_word)
-{
-    int word[2], answer[2];
-    char byte;
-
-    assert_int_equal(pipe2(word, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(answer, O_CLOEXEC), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        struct bench *bench = open_with_stages();
-        ssize_t n = write(answer[1], docker_of(bench)->site.ledger.run, 8);
-        n += read(word[0], &byte, 1);
-        bench_close(bench);
-        _exit(n == 9 ? 0 : 1);
-    }
-    close(word[0]);
-    close(answer[1]);
-    assert_int_equal(read(answer[0], ret_run, 8), 8);
-    close(answer[0]);
-    *ret_word = word[1];
-    return pid;
-}
-
 /* Closing cannot remove them; the ledger keeps them for when it is back. */
 static void what_is_left_at_an_engine_that_is_away_is_removed_later(void **state)
 {
     (void)state;
     unsigned n_runs = 0;
     struct error err;
-    int word, status = -1;
-    char run[8];
 
     relay_start();
-    pid_t child = make_child(run, &word);
+    struct bench *bench = open_with_stages(false);
     relay_stop();
-    assert_int_equal(write(word, "x", 1), 1);
-    close(word);
-    assert_int_equal(waitpid(child, &status, 0), child);
+    bench_close(bench);
     int left = fabric_clean(&n_runs, &err);
     relay_start();
     int cleaned = fabric_clean(&n_runs, &err);
     relay_stop();
-    assert_int_equal(status, 0);
     assert_true(left < 0);
+    assert_int_equal(cleaned, 0);
+    assert_int_equal(n_runs, 1);
+}
+
+/* Whether the engine comes back or not: only its own word on what ended is left to it. */
+static void emulated_devices_go_though_their_engine_is_away(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: emulated devices need root\n");
+        skip();
+    }
+    unsigned n_runs = 0;
+    struct error err;
+
+    relay_start();
+    struct bench *bench = open_with_stages(true);
+    const struct docker *docker = docker_of(bench);
+    pid_t holder = docker->holders[0].pid;
+    uint64_t began = process_start_time(holder);
+    cleanup(memory_free) char *group =
+        memory_text(docker->emulation.run.folders[CGROUP_MEMORY]);
+    cleanup(memory_free) char *device =
+        memory_format("/run/netns/brume-%s-1", docker->site.ledger.run);
+    relay_stop();
+    bench_close(bench);
+    bool lives = process_lives(holder, began);
+    relay_start();
+    int cleaned = fabric_clean(&n_runs, &err);
+    relay_stop();
+    assert_false(lives);
+    assert_int_equal(access(group, F_OK), -1);
+    assert_int_equal(access(device, F_OK), -1);
     assert_int_equal(cleaned, 0);
     assert_int_equal(n_runs, 1);
 }
@@ -292,6 +297,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(nothing_can_be_started_at_an_engine_that_is_away),
         cmocka_unit_test(no_engine_is_told_with_what_to_type),
         cmocka_unit_test(what_is_left_at_an_engine_that_is_away_is_removed_later),
+        cmocka_unit_test(emulated_devices_go_though_their_engine_is_away),
     };
 
     if (argc > 1) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,7 @@ static int undo_entry(const struct ledger_entry *entry, struct error *err)
         return file_remove_folder(entry->name, err);
     case LEDGER_CONTROLLER:
     case LEDGER_KEEPER:
+    case LEDGER_CLOSED:
         break;
     }
     return 0;
@@ -167,6 +169,7 @@ int ledger_undo(const char *path, struct error *err)
 {
     cleanup(memory_free) struct ledger_entry *entries = NULL;
     cleanup(memory_free) char *text = NULL;
+    struct error trouble;
     size_t n = 0;
     int result = load(path, &text, &entries, &n, err);
 
@@ -174,14 +177,16 @@ int ledger_undo(const char *path, struct error *err)
         return result == -ENOENT ? 0 : result;
     }
     /* First processes and containers, then groups, links, namespaces and folders: nothing is
-     * removed under the feet of something that lives. */
+     * removed under the feet of something that lives. Where an engine does not answer, the end
+     * of their groups ends the containers of emulated devices; the engine's own word on them is
+     * what keeps the ledger. */
     for (unsigned kind = LEDGER_PROCESS; kind <= LEDGER_FOLDER; kind++) {
         for (size_t i = 0; i < n; i++) {
-            int failed = entries[i].kind == kind ? undo_entry(&entries[i], err) : 0;
-            if (failed < 0 && kind == LEDGER_ENGINE) {
-                return failed;
+            int failed = entries[i].kind == kind ? undo_entry(&entries[i], &trouble) : 0;
+            if (failed < 0 && result == 0) {
+                *err = trouble;
+                result = failed;
             }
-            result = result == 0 ? failed : result;
         }
     }
     if (result == 0) {
@@ -190,7 +195,8 @@ int ledger_undo(const char *path, struct error *err)
     return result;
 }
 
-/* Whether neither the controller nor a keeper lives. Negative: the ledger does not tell. */
+/* Whether the run was closed, or neither its controller nor a keeper lives. Negative: the
+ * ledger does not tell. */
 static int is_abandoned(const char *path, struct error *err)
 {
     cleanup(memory_free) struct ledger_entry *entries = NULL;
@@ -201,13 +207,13 @@ static int is_abandoned(const char *path, struct error *err)
     if (r < 0) {
         return r == -ENOENT ? 0 : r;
     }
+    bool lives = false, closed = false;
     for (size_t i = 0; i < n; i++) {
-        if (entries[i].kind <= LEDGER_KEEPER &&
-            process_lives(entries[i].pid, entries[i].started)) {
-            return 0;
-        }
+        closed = closed || entries[i].kind == LEDGER_CLOSED;
+        lives = lives || (entries[i].kind <= LEDGER_KEEPER &&
+                          process_lives(entries[i].pid, entries[i].started));
     }
-    return 1;
+    return closed || !lives;
 }
 
 int ledger_clean(unsigned *ret_runs, struct error *err)

@@ -13,6 +13,8 @@
  *     link br1a2b3c
  *     namespace brume-1a2b3c-1
  *     folder /tmp/brume-1a2b3c
+ *     closed 1a2b3c               the run is over, though its controller may live; what would
+ *                                 not go is left to the next start
  *
  * Happy path: ledger_open, ledger_write before each thing, ledger_undo at the end.
  * Failure modes: a thing in the ledger that is not there any more counts as removed, so undoing
@@ -37,6 +39,7 @@ enum ledger_kind {
     LEDGER_LINK,
     LEDGER_NAMESPACE,
     LEDGER_FOLDER,
+    LEDGER_CLOSED,
 };
 
 struct ledger {
@@ -61,8 +64,8 @@ int ledger_write_process(struct ledger *ledger, enum ledger_kind kind, pid_t pid
  * time. -EBADMSG when it is not believed: nothing was removed. */
 int ledger_undo(const char *path, struct error *err);
 
-/* Undoes the ledgers whose controller and keepers are gone. Goes on past one that would not go;
- * the error is the last one's. */
+/* Undoes the ledgers that are closed, or whose controller and keepers are gone. Goes on past
+ * one that would not go; the error is the last one's. */
 int ledger_clean(unsigned *ret_runs, struct error *err);
 
 /* Held while runs choose names and addresses, so that two starting at once differ. Blocks. The

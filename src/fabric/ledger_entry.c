@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static const char *const words[] = {"controller", "keeper", "process",   "engine",
-                                    "group",      "link",   "namespace", "folder"};
+static const char *const words[] = {"controller", "keeper",    "process", "engine", "group",
+                                    "link",       "namespace", "folder",  "closed"};
 
 const char *ledger_word(enum ledger_kind kind)
 {
@@ -96,6 +96,8 @@ static bool is_ours(struct ledger_entry *entry, const char *run)
         return strncmp(entry->name, "br", 2) == 0 && strcmp(entry->name + 2, run) == 0;
     case LEDGER_NAMESPACE:
         return is_namespace_of(entry->name, run);
+    case LEDGER_CLOSED:
+        return strcmp(entry->name, run) == 0;
     }
     return false;
 }

@@ -50,6 +50,27 @@ static void a_name_goes_to_the_end_of_its_line(void **state)
     ledger_close(&ledger);
 }
 
+/* A controller that stays runs many, one after the other. Others may have left theirs. */
+static void a_closed_ledger_is_undone_though_its_controller_lives(void **state)
+{
+    (void)state;
+    struct ledger ledger = {.file = -1};
+    struct error err;
+    unsigned n_runs = 0;
+
+    assert_int_equal(ledger_open(&ledger, &err), 0);
+    cleanup(memory_free) char *name = memory_format("brume-%s", ledger.run);
+    cleanup(memory_free) char *ours = make_folder(name);
+    assert_int_equal(ledger_write(&ledger, LEDGER_FOLDER, ours, &err), 0);
+    (void)ledger_clean(&n_runs, &err);
+    assert_true(is_there(ours));
+    assert_int_equal(ledger_write(&ledger, LEDGER_CLOSED, ledger.run, &err), 0);
+    (void)ledger_clean(&n_runs, &err);
+    assert_false(is_there(ours));
+    assert_false(is_there(ledger.path));
+    ledger_close(&ledger);
+}
+
 static void a_name_as_long_as_a_path_may_be_is_kept_whole(void **state)
 {
     (void)state;
@@ -104,6 +125,8 @@ static const struct {
     {"engine 1a2b3c", NULL},
     {"engine 1a2b3c docker.sock", NULL},
     {"engine abcdef /run/docker.sock", NULL},
+    {"closed abcdef", NULL},
+    {"closed", NULL},
     {"namespace blue", NULL},
     {"namespace brume-1a2b3c-/../blue", NULL},
     {"namespace brume-abcdef-1", NULL},
@@ -212,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_goes_to_the_end_of_its_line),
+        cmocka_unit_test(a_closed_ledger_is_undone_though_its_controller_lives),
         cmocka_unit_test(a_name_as_long_as_a_path_may_be_is_kept_whole),
         cmocka_unit_test(a_line_break_in_a_name_is_refused),
         cmocka_unit_test(a_ledger_that_its_run_did_not_write_removes_nothing),

@@ -123,14 +123,16 @@ static int begin(struct site *site, struct error *err)
 
 static void end(struct site *site)
 {
+    struct ledger *ledger = &site->ledger;
     struct error ignored;
+    bool left = ledger->path != NULL && ledger_undo(ledger->path, &ignored) < 0;
 
-    if (site->ledger.path != NULL) {
-        /* What would not go is left to the keeper, and then to the next start. */
-        (void)ledger_undo(site->ledger.path, &ignored);
-    }
     guard_stop(site);
-    ledger_close(&site->ledger);
+    if (left) {
+        /* What would not go is left to the next start, this controller's too. */
+        (void)ledger_write(ledger, LEDGER_CLOSED, ledger->run, &ignored);
+    }
+    ledger_close(ledger);
 }
 
 static void copy_devices(struct site *site, const struct testbed *testbed)
