@@ -367,7 +367,7 @@ static void fields_are_cut_at_separators(void **state)
 
 static void a_year_of_air_quality(void **state)
 {
-    cleanup(memory_free) char *path = rig_model("AirQualityUCI.csv");
+    cleanup(memory_free) char *path = rig_model("../data/air-quality/AirQualityUCI.csv");
     cleanup(operator_closep) struct operator_instance *source = RIG_OPEN(
         "csv-source", "path", path, "separator", ";", "decimal", ",", "time", "Date,Time",
         "time-format", "%d/%m/%Y %H.%M.%S", "missing", "-200", "device", "street");
