@@ -38,17 +38,23 @@ char *memory_text(const char *text)
     return copy;
 }
 
+char *memory_format_list(const char *format, va_list args)
+{
+    char *text = NULL;
+
+    if (vasprintf(&text, format, args) < 0) {
+        abort();
+    }
+    return text;
+}
+
 char *memory_format(const char *format, ...)
 {
     va_list args;
-    char *text = NULL;
 
     va_start(args, format);
-    int n = vasprintf(&text, format, args);
+    char *text = memory_format_list(format, args);
     va_end(args);
-    if (n < 0) {
-        abort();
-    }
     return text;
 }
 

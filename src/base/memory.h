@@ -4,6 +4,7 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ void *memory_new(size_t n, size_t size); /* zeroed */
 void *memory_grow(void *array, size_t n, size_t size);
 char *memory_text(const char *text); /* strdup; NULL stays NULL */
 char *memory_format(const char *format, ...) PRINTF_LIKE(1, 2);
+char *memory_format_list(const char *format, va_list args) PRINTF_LIKE(1, 0);
 void memory_free(void *pointer_to_pointer); /* for cleanup(memory_free) */
 /* The same for a text that is a secret: it is overwritten first. */
 void memory_wipe(void *pointer_to_text);

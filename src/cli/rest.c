@@ -1,6 +1,5 @@
 #include "cli/rest.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +11,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "fabric/http.h"
 
-enum { OPTION_SERVER = 1024, TIMEOUT_MS = 30000, STATUS_OK = 200, ANSWER_MAX = 64 << 20 };
+enum { OPTION_SERVER = 1024, ANSWER_MOST = 64 << 20 };
 
 static const struct argp_option options[] = {
     {"server", OPTION_SERVER, "SOCKET", 0,
@@ -55,26 +55,6 @@ static error_t parse_target(int key, char *argument, struct argp_state *state)
 
 const struct argp rest_target_argp = {options, parse_target, NULL, NULL, NULL, NULL, NULL};
 
-struct answer {
-    char *text;
-    size_t size;
-};
-
-static size_t take(char *bytes, size_t one, size_t n, void *owner)
-{
-    struct answer *answer = owner;
-    char *more = n > ANSWER_MAX - answer->size ? NULL : realloc(answer->text, answer->size + n);
-
-    (void)one;
-    if (more == NULL) {
-        return 0;
-    }
-    memcpy(more + answer->size, bytes, n);
-    answer->text = more;
-    answer->size += n;
-    return n;
-}
-
 static char *find_socket(const char *given, struct error *err)
 {
     const char *wanted = getenv("BRUME_SERVER"); /* NOLINT(concurrency-mt-unsafe) */
@@ -86,55 +66,24 @@ static char *find_socket(const char *given, struct error *err)
     return folder != NULL ? memory_format("%s/controller.sock", folder) : NULL;
 }
 
-static CURLcode perform(const char *socket, const char *method, const char *path,
-                        const char *body, struct answer *answer, long *ret_status)
+/* Nobody answered: most likely nobody is there. */
+static int refuse(const char *socket, struct error *err)
 {
-    CURL *curl = curl_easy_init();
-    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    cleanup(memory_free) char *url = memory_format("http://controller%s", path);
-
-    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    if (body != NULL) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    }
-    CURLcode result = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    return result;
-}
-
-static int refuse(const char *socket, CURLcode result)
-{
-    struct error err;
-
-    if (result == CURLE_COULDNT_CONNECT) {
-        error_set(&err, -ECONNREFUSED,
+    if (err->code == -ECONNREFUSED || err->code == -ENOENT) {
+        error_set(err, err->code,
                   "no controller answers at %s: `brume-controller --serve` starts one", socket);
-    } else {
-        error_set(&err, -EIO, "the controller at %s: %s", socket, curl_easy_strerror(result));
     }
-    (void)command_fail(&err);
+    (void)command_fail(err);
     return EX_UNAVAILABLE;
 }
 
-static int explain(const json_t *answer, long status)
+static int explain(const json_t *answer)
 {
     const char *text = json_string_value(json_object_get(answer, "error"));
     json_int_t code = json_integer_value(json_object_get(answer, "code"));
 
     fprintf(stderr, "brume: %s\n", text != NULL ? text : "the controller did not say why not");
-    return text != NULL && code > 0 && code < 256 ? (int)code
-           : status == 0                          ? EX_UNAVAILABLE
-                                                  : EX_PROTOCOL;
+    return text != NULL && code > 0 && code < 256 ? (int)code : EX_PROTOCOL;
 }
 
 int rest_call(const char *socket, const char *method, const char *path, const json_t *body,
@@ -142,24 +91,26 @@ int rest_call(const char *socket, const char *method, const char *path, const js
 {
     struct error err;
     cleanup(memory_free) char *where = find_socket(socket, &err);
-    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    struct answer answer = {0};
-    long status = 0;
+    cleanup(memory_free) char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    cleanup(memory_free) char *answer = NULL;
 
     if (where == NULL) {
-        free(text);
         return command_fail(&err);
     }
-    CURLcode result = perform(where, method, path, text, &answer, &status);
-    json_t *json = answer.text != NULL ? json_loadb(answer.text, answer.size, 0, NULL) : NULL;
-    free(text);
-    free(answer.text);
-    if (result != CURLE_OK) {
-        json_decref(json);
-        return refuse(where, result);
+    cleanup(memory_free) char *name = memory_format("the controller at %s", where);
+    const struct http_place place = {.name = name, .url = "http://controller", .socket = where};
+    const struct http_request request = {.method = method,
+                                         .path = path,
+                                         .body = text,
+                                         .size = text != NULL ? strlen(text) : 0,
+                                         .most = ANSWER_MOST};
+    int r = http_ask_now(&place, &request, &answer, &err);
+    if (answer == NULL) {
+        return refuse(where, &err);
     }
-    if (status != STATUS_OK) {
-        int code = explain(json, status);
+    json_t *json = json_loads(answer, 0, NULL);
+    if (r < 0) {
+        int code = explain(json);
         json_decref(json);
         return code;
     }

@@ -1,13 +1,6 @@
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/base.h"
-#include "base/memory.h"
-#include "base/test.h"
 #include "controller/needs.h"
 #include "graph/deployment.h"
-#include "graph/image.h"
+#include "graph/image_rig.h"
 
 /* The libraries of the image that a stage with this operator alone gets. */
 static unsigned libraries_for(struct deployment_operator step)
@@ -42,35 +35,15 @@ static unsigned libraries_for_plugin(char *plugin)
     return libraries_for(step);
 }
 
-static unsigned library_of(const char *name)
-{
-    unsigned bit = 1;
-
-    while (bit < IMAGE_ALL && strcmp(image_library_name((enum image_library)bit), name) != 0) {
-        bit <<= 1;
-    }
-    assert_in_range(bit, 1, IMAGE_ALL);
-    return bit;
-}
-
 static void an_operator_gets_an_image_that_has_its_plug_in(void **state)
 {
     (void)state;
-    const char *data =
-        getenv("BRUME_TEST_DATA"); /* NOLINT(concurrency-mt-unsafe): one thread */
-    cleanup(memory_free) char *path = memory_format("%s/../../deploy/images/sets", data);
-    FILE *file = fopen(path, "re");
-    char line[256];
+    FILE *file = image_rig_open("sets");
+    char line[256], *rest, *word;
     size_t n = 0;
 
-    assert_non_null(file);
-    while (fgets(line, sizeof(line), file) != NULL) {
-        char *rest, *word = strtok_r(line, " \n", &rest);
-
-        if (word == NULL || *word == '#') {
-            continue;
-        }
-        unsigned library = library_of(word);
+    while ((word = image_rig_next(file, line, sizeof(line), &rest)) != NULL) {
+        unsigned library = image_rig_library(word);
         strtok_r(NULL, " \n", &rest); /* the shared layer */
         while ((word = strtok_r(NULL, " \n", &rest)) != NULL) {
             assert_int_equal(libraries_for_plugin(word) & library, library);

@@ -64,15 +64,11 @@ static void stage_gone(void *owner, const char *stage, const char *how, bool sta
 
 void session_note(struct session *session, const char *format, ...)
 {
-    cleanup(memory_free) char *text = NULL;
     va_list args;
 
     va_start(args, format);
-    int n = vasprintf(&text, format, args);
+    cleanup(memory_free) char *text = memory_format_list(format, args);
     va_end(args);
-    if (n < 0) {
-        abort();
-    }
     front_say(session->front, json_pack("{ssss}", "type", "note", "text", text));
 }
 

@@ -148,8 +148,9 @@ struct update *update_apply(struct deployment *deployment, const struct applicat
     update->deployment = deployment;
     for (size_t i = 0; i < after->graph->n_operators; i++) {
         const struct graph_operator *to = &after->graph->operators[i];
+        bool same = same_params(before, after, i);
 
-        for (size_t j = 0; !same_params(before, after, i) && j < deployment->n_operators; j++) {
+        for (size_t j = 0; !same && j < deployment->n_operators; j++) {
             if (strcmp(deployment->operators[j].origin, to->name) == 0) {
                 add_change(update, to, j);
             }

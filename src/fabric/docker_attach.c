@@ -34,8 +34,7 @@ static void release(uv_handle_t *handle)
     struct docker_attach *attach = handle->data;
 
     if (--attach->n_handles == 0) {
-        explicit_bzero(attach->text, strlen(attach->text));
-        memory_free(&attach->text);
+        memory_wipe(&attach->text);
         memory_free(&attach->name);
         free(attach);
     }

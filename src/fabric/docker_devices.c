@@ -53,9 +53,7 @@ static int create_holder(struct docker *docker, size_t index, struct error *err)
 
     int r = docker_engine_ask(&docker->engine, "POST", path, body, &answer, err);
     if (r == -ENOENT && strcasestr(err->text, "no such image") != NULL) {
-        return error_set(err, -ENOPKG,
-                         "the image %s is not at %s: type 'make images', or 'docker pull %s'",
-                         image, docker->engine.name, image);
+        return docker_engine_lacks(&docker->engine, image, err);
     }
     if (r < 0) {
         return r;

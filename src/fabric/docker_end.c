@@ -49,10 +49,7 @@ void docker_stage_destroy(struct docker_stage *stage)
     docker_attach_close(stage->attach);
     later_forget_all(&stage->starters);
     later_forget_all(&stage->stoppers);
-    if (stage->credentials != NULL) {
-        explicit_bzero(stage->credentials, strlen(stage->credentials));
-    }
-    memory_free(&stage->credentials);
+    memory_wipe(&stage->credentials);
     memory_free(&stage->name);
     memory_free(&stage->image);
     memory_free(&stage->id);

@@ -280,6 +280,15 @@ char *docker_engine_image(const char *name)
                          name, BRUME_VERSION);
 }
 
+int docker_engine_lacks(const struct docker_engine *engine, const char *image,
+                        struct error *err)
+{
+    return error_set(err, -ENOPKG,
+                     "the image %s is not at %s: type 'make images', or say with BRUME_IMAGES "
+                     "where it is to be had",
+                     image, engine->name);
+}
+
 bool docker_engine_has_registry(void)
 {
     const char *given = getenv("BRUME_IMAGES"); /* NOLINT(concurrency-mt-unsafe) */

@@ -21,19 +21,14 @@
 
 void docker_note(struct docker *docker, const char *format, ...)
 {
-    char *text = NULL;
     va_list args;
 
     va_start(args, format);
-    int n = vasprintf(&text, format, args);
+    cleanup(memory_free) char *text = memory_format_list(format, args);
     va_end(args);
-    if (n < 0) {
-        abort();
-    }
     if (docker->events.noted != NULL) {
         docker->events.noted(docker->events.owner, text);
     }
-    free(text);
 }
 
 /* Stages dial the controller at the network's gateway, which must be an address of ours. */

@@ -50,8 +50,7 @@ static void on_started(void *owner, const struct http_answer *answer, const stru
         return;
     }
     docker_attach_send(STEAL(stage->attach), stage->credentials);
-    explicit_bzero(stage->credentials, strlen(stage->credentials));
-    memory_free(&stage->credentials);
+    memory_wipe(&stage->credentials);
     stage->phase = DOCKER_RUNNING;
     later_call_all(stage->docker->later, &stage->starters, NULL);
     if (stage->stopping) {
@@ -151,11 +150,7 @@ static void lack_image(struct docker_stage *stage)
         pull(stage);
         return;
     }
-    error_set(
-        &err, -ENOPKG,
-        "the image %s is not at %s: type 'make images', or say with BRUME_IMAGES where it "
-        "is to be had",
-        stage->image, stage->docker->engine.name);
+    docker_engine_lacks(&stage->docker->engine, stage->image, &err);
     docker_stage_fail(stage, &err);
 }
 

@@ -44,13 +44,6 @@ static void release(uv_handle_t *handle)
     free(handle->data);
 }
 
-static void release_exchange(uv_handle_t *handle)
-{
-    struct http_exchange *exchange = handle->data;
-
-    free(exchange);
-}
-
 /* Off the list; done calls and lines are over. */
 static void discard(struct http *http, struct http_exchange *exchange)
 {
@@ -63,7 +56,7 @@ static void discard(struct http *http, struct http_exchange *exchange)
     curl_multi_remove_handle(http->multi, exchange->transfer.handle);
     http_transfer_finish(&exchange->transfer);
     uv_timer_stop(&exchange->timer);
-    uv_close((uv_handle_t *)&exchange->timer, release_exchange);
+    uv_close((uv_handle_t *)&exchange->timer, release);
 }
 
 static void tell_done(struct http *http, struct http_exchange *exchange)

@@ -83,7 +83,8 @@ void http_forget(struct http *http, struct http_exchange *exchange);
  * forgotten. Blocks, `timeout_ms` at most. */
 void http_settle(struct http *http, uint64_t timeout_ms);
 
-/* Asks without a loop; blocks. The body, malloc'ed, is the caller's; NULL: it is of no use. */
+/* Asks without a loop; blocks. The body, malloc'ed, is the caller's, that of a refusal too; it
+ * is untouched when there was no answer. NULL: it is of no use. */
 int http_ask_now(const struct http_place *place, const struct http_request *request,
                  char **ret_body, struct error *err);
 

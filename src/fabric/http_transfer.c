@@ -241,7 +241,7 @@ int http_ask_now(const struct http_place *place, const struct http_request *requ
     http_transfer_init(&transfer, place, request, false);
     curl_easy_setopt(transfer.handle, CURLOPT_TIMEOUT_MS, (long)timeout);
     int r = http_transfer_judge(&transfer, curl_easy_perform(transfer.handle), &answer, err);
-    if (r == 0 && ret_body != NULL) {
+    if (answer.status > 0 && ret_body != NULL) {
         *ret_body = transfer.text != NULL ? STEAL(transfer.text) : memory_text("");
     }
     http_transfer_finish(&transfer);

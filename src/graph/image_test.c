@@ -1,11 +1,4 @@
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/base.h"
-#include "base/memory.h"
-#include "base/test.h"
-#include "graph/image.h"
+#include "graph/image_rig.h"
 
 static void a_stage_without_libraries_gets_the_base(void **state)
 {
@@ -33,40 +26,20 @@ static void unusual_needs_get_the_image_with_all(void **state)
     }
 }
 
-static unsigned library_of(const char *name)
-{
-    for (unsigned bit = 1; bit < IMAGE_ALL; bit <<= 1) {
-        if (strcmp(image_library_name((enum image_library)bit), name) == 0) {
-            return bit;
-        }
-    }
-    fail_msg("there is no set of libraries '%s'", name);
-    return 0;
-}
-
 static void the_images_that_are_made_are_those_that_are_chosen(void **state)
 {
     (void)state;
-    const char *data =
-        getenv("BRUME_TEST_DATA"); /* NOLINT(concurrency-mt-unsafe): one thread */
-    cleanup(memory_free) char *path = memory_format("%s/../../deploy/images/images", data);
-    FILE *file = fopen(path, "re");
-    char line[256];
+    FILE *file = image_rig_open("images");
+    char line[256], *rest, *word;
     size_t n = 0;
 
-    assert_non_null(file);
-    while (fgets(line, sizeof(line), file) != NULL) {
-        char *rest, *word = strtok_r(line, " \n", &rest);
+    while ((word = image_rig_next(file, line, sizeof(line), &rest)) != NULL) {
         unsigned libraries = 0;
-
-        if (word == NULL || *word == '#') {
-            continue;
-        }
         const struct image *image = image_at(n++);
         assert_non_null(image);
         assert_string_equal(word, image->name);
         while ((word = strtok_r(NULL, " \n", &rest)) != NULL) {
-            libraries |= library_of(word);
+            libraries |= image_rig_library(word);
         }
         assert_int_equal(libraries, image->libraries);
     }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "fixture/rows.h"
 #include "fixture/scenario.h"
 
 enum { FRAMES = 600, ROWS = FRAMES * 8 * 4 };
@@ -40,43 +41,6 @@ static void mount_disk(void)
     }
 }
 
-/* How often the sentence was said. */
-static unsigned count_said(struct scenario *scenario, const char *sentence)
-{
-    cleanup(memory_free) char *err = scenario_read(scenario->err);
-    unsigned n = 0;
-
-    for (const char *at = err; (at = strstr(at, sentence)) != NULL; at++) {
-        n++;
-    }
-    return n;
-}
-
-struct saying {
-    const char *sentence;
-    unsigned n;
-};
-
-static bool has_said(struct scenario *scenario, const void *saying)
-{
-    const struct saying *wanted = saying;
-
-    return count_said(scenario, wanted->sentence) >= wanted->n;
-}
-
-static int ask(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *row = NULL;
-    int n = -1;
-
-    if (sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK &&
-        sqlite3_step(row) == SQLITE_ROW) {
-        n = sqlite3_column_int(row, 0);
-    }
-    sqlite3_finalize(row);
-    return n;
-}
-
 /* The same rows as on a disk that was never full. */
 static void assert_same_rows(void)
 {
@@ -85,10 +49,10 @@ static void assert_same_rows(void)
     assert_int_equal(sqlite3_open("large.db", &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "ATTACH 'small/full.db' AS small", NULL, NULL, NULL),
                      SQLITE_OK);
-    assert_int_equal(ask(db, "SELECT count(*) FROM main.readings"), ROWS);
-    assert_int_equal(ask(db, "SELECT count(*) FROM small.readings"), ROWS);
-    assert_int_equal(ask(db, "SELECT count(*) FROM (SELECT * FROM main.readings EXCEPT"
-                             " SELECT * FROM small.readings)"),
+    assert_int_equal(rows_ask(db, "SELECT count(*) FROM main.readings"), ROWS);
+    assert_int_equal(rows_ask(db, "SELECT count(*) FROM small.readings"), ROWS);
+    assert_int_equal(rows_ask(db, "SELECT count(*) FROM (SELECT * FROM main.readings EXCEPT"
+                                  " SELECT * FROM small.readings)"),
                      0);
     sqlite3_close(db);
 }
@@ -112,14 +76,15 @@ static void a_full_disk_is_told_and_waited_for(void **state)
                    " with: { path: large.db } }\n",
                    FRAMES);
     struct scenario *scenario = SCENARIO("run", "full.yaml", "--json");
-    const struct saying full = {"/small/full.db': the disk is full; the stream waits", 1};
-    scenario_until(scenario, has_said, &full);
-    assert_int_equal(count_said(scenario, "note: kept: cannot write '/"), 1);
+    const struct scenario_words full = {"/small/full.db': the disk is full; the stream waits",
+                                        1};
+    scenario_until(scenario, scenario_has_said, &full);
+    assert_int_equal(scenario_count_said(scenario, "note: kept: cannot write '/"), 1);
     struct scenario_stage stages[SCENARIO_STAGES_MAX];
     assert_int_equal(scenario_stages(scenario, stages), 1);
     kill(stages[0].pid, SIGKILL);
-    const struct saying again = {full.sentence, 2};
-    scenario_until(scenario, has_said, &again);
+    const struct scenario_words again = {full.words, 2};
+    scenario_until(scenario, scenario_has_said, &again);
     assert_int_equal(mount("none", "small", NULL, MS_REMOUNT, "size=64m"), 0);
     scenario_expect(scenario, 0);
     cleanup(memory_free) char *out = scenario_read(scenario->out);

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "fixture/broker.h"
+#include "fixture/rows.h"
 #include "fixture/scenario.h"
 
 enum { GOOD = 300, BIG = 3 << 20, HUGE = (16 << 20) + 1, GIANT = 20 << 20, TRIES = 1000 };
@@ -123,16 +124,11 @@ static void write_application(void)
 
 static int ask(const char *sql)
 {
-    sqlite3_stmt *row = NULL;
     sqlite3 *db = NULL;
-    int n = -1;
+    int n = sqlite3_open_v2("kept.db", &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK
+                ? rows_ask(db, sql)
+                : -1;
 
-    if (sqlite3_open_v2("kept.db", &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK &&
-        sqlite3_step(row) == SQLITE_ROW) {
-        n = sqlite3_column_int(row, 0);
-    }
-    sqlite3_finalize(row);
     sqlite3_close(db);
     return n;
 }
@@ -155,13 +151,6 @@ static bool has_kept(struct scenario *scenario, const void *n)
 {
     (void)scenario;
     return ask("SELECT count(*) FROM readings WHERE type = 'NO2'") >= *(const int *)n;
-}
-
-static bool has_said(struct scenario *scenario, const void *words)
-{
-    cleanup(memory_free) char *out = scenario_read(scenario->out);
-
-    return strstr(out, words) != NULL;
 }
 
 /* How many messages the file of dead letters has, and that each has a topic. */
@@ -201,10 +190,11 @@ static void garbage_is_set_aside_and_costs_no_reading(void **state)
                                         "types=NO2", "frames=300", "rate=200/s");
     unsigned n_bad = publish_garbage();
     const int all = GOOD;
+    const struct scenario_words giant = {"sensors: a message over 16 MB was left out\n", 1};
     scenario_expect(sensors, 0);
     scenario_close(sensors);
     scenario_until(far, has_kept, &all);
-    scenario_until(far, has_said, "sensors: a message over 16 MB was left out\n");
+    scenario_until(far, scenario_has_said, &giant);
     scenario_interrupt(far);
     scenario_expect(far, 0);
     cleanup(memory_free) char *out = scenario_read(far->out);

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "fixture/broker.h"
+#include "fixture/rows.h"
 #include "fixture/scenario.h"
 
 enum { ROWS = 400, TYPES = 2, READINGS = ROWS * TYPES, KILLS = 3, TRIES = 1000 };
@@ -71,26 +72,13 @@ static sqlite3 *open_all(void)
     return db;
 }
 
-static int ask(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *row = NULL;
-    int n = -1;
-
-    if (sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK &&
-        sqlite3_step(row) == SQLITE_ROW) {
-        n = sqlite3_column_int(row, 0);
-    }
-    sqlite3_finalize(row);
-    return n;
-}
-
 static int count(const char *sql)
 {
     if (access("kept.db", R_OK) < 0 || access("came.db", R_OK) < 0) {
         return -1;
     }
     sqlite3 *db = open_all();
-    int n = ask(db, sql);
+    int n = rows_ask(db, sql);
     sqlite3_close(db);
     return n;
 }
@@ -118,13 +106,14 @@ static void assert_each_counts_once(void)
     sqlite3 *db = open_all();
 
     assert_int_equal(sqlite3_exec(db, make, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(ask(db, "SELECT count(*) FROM truth"), READINGS);
-    assert_int_equal(ask(db, "SELECT count(*) FROM (SELECT * FROM truth EXCEPT SELECT time,"
-                             " type, device, value FROM came.readings)"),
+    assert_int_equal(rows_ask(db, "SELECT count(*) FROM truth"), READINGS);
+    assert_int_equal(rows_ask(db,
+                              "SELECT count(*) FROM (SELECT * FROM truth EXCEPT SELECT time,"
+                              " type, device, value FROM came.readings)"),
                      0);
-    assert_int_equal(ask(db, COUNT_CAME), READINGS);
-    assert_int_equal(ask(db, COUNT_KEPT), READINGS);
-    assert_int_equal(ask(db, averages), READINGS);
+    assert_int_equal(rows_ask(db, COUNT_CAME), READINGS);
+    assert_int_equal(rows_ask(db, COUNT_KEPT), READINGS);
+    assert_int_equal(rows_ask(db, averages), READINGS);
     sqlite3_close(db);
 }
 
@@ -187,14 +176,6 @@ static void a_broker_that_is_killed_costs_no_reading_and_doubles_none(void **sta
     scenario_close(far);
 }
 
-static bool has_said(struct scenario *scenario, const void *words)
-{
-    cleanup(memory_free) char *err = scenario_read(scenario->err);
-    cleanup(memory_free) char *out = scenario_read(scenario->out);
-
-    return strstr(err, words) != NULL || strstr(out, words) != NULL;
-}
-
 static void a_broker_that_is_away_is_told_and_waited_for(void **state)
 {
     (void)state;
@@ -206,10 +187,11 @@ static void a_broker_that_is_away_is_told_and_waited_for(void **state)
     const int half = READINGS / 2;
     scenario_until(far, has_kept, &half);
     broker_end(&broker, SIGTERM);
-    scenario_until(far, has_said, away);
+    const struct scenario_words words = {away, 1};
+    scenario_until(far, scenario_has_said, &words);
     broker_start(&broker);
     finish(far, sensors);
-    assert_true(has_said(far, "sensors: connected to the broker again"));
+    assert_true(scenario_count_said(far, "sensors: connected to the broker again") > 0);
     scenario_close(far);
 }
 
