@@ -98,15 +98,6 @@ static struct bench *open_with_stage(bool emulated)
     return bench;
 }
 
-static void a_stage_calls_its_controller_with_its_token(void **state)
-{
-    (void)state;
-    bench_close(open_with_stage(false));
-    if (is_root()) {
-        bench_close(open_with_stage(true));
-    }
-}
-
 static const json_t *part(const json_t *json, const char *one, const char *two)
 {
     return json_object_get(json_object_get(json, one), two);
@@ -192,19 +183,6 @@ static void a_container_that_somebody_removes_is_gone(void **state)
     bench_until(bench, &bench->n_gone, 1);
     assert_int_equal(bench_start(bench, "detect", "device-1", "wait"), 0);
     bench_until(bench, &bench->n_done, 2);
-    bench_close(bench);
-}
-
-static void a_greedy_stage_is_told_from_a_killed_one(void **state)
-{
-    (void)state;
-    needs_root();
-    struct bench *bench = bench_open("docker", true);
-
-    assert_int_equal(bench_start(bench, "detect", "device-2", "eat"), 0);
-    bench_until(bench, &bench->n_gone, 1);
-    assert_string_equal(bench->how, "killed by the memory limit of device-2 (64Mi)");
-    assert_true(bench->starved);
     bench_close(bench);
 }
 
@@ -463,12 +441,10 @@ static void the_next_start_removes_what_controller_and_keeper_left(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_stage_calls_its_controller_with_its_token),
         cmocka_unit_test(a_container_may_do_nothing_but_its_work),
         cmocka_unit_test(a_stage_is_nobody_with_no_power),
         cmocka_unit_test(a_killed_container_is_told),
         cmocka_unit_test(a_container_that_somebody_removes_is_gone),
-        cmocka_unit_test(a_greedy_stage_is_told_from_a_killed_one),
         cmocka_unit_test(what_the_plan_foresees_is_a_limit),
         cmocka_unit_test(a_missing_image_is_told_with_what_to_type),
         cmocka_unit_test(an_image_that_cannot_be_pulled_is_told),

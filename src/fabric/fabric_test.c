@@ -187,6 +187,24 @@ static void closing_calls_nobody_back(void **state)
     assert_int_equal(bench->n_gone, 0);
 }
 
+static void a_stage_calls_its_controller_with_its_token(void **state)
+{
+    struct bench *bench = bench_of(state);
+
+    assert_int_equal(bench_start(bench, "detect", "device-2", "wait"), 0);
+    bench_until_heard(bench, "[detect wait]");
+}
+
+static void a_greedy_stage_is_told_from_a_killed_one(void **state)
+{
+    struct bench *bench = bench_of(state);
+
+    assert_int_equal(bench_start(bench, "detect", "device-2", "eat"), 0);
+    bench_until(bench, &bench->n_gone, 1);
+    assert_string_equal(bench->how, "killed by the memory limit of device-2 (64Mi)");
+    assert_true(bench->starved);
+}
+
 static void an_unknown_fabric_is_refused(void **state)
 {
     (void)state;
@@ -231,16 +249,23 @@ static int make_images(void **state)
         STORY(a_stage_that_went_can_be_started_again, kind),                                \
         STORY(every_device_tells_its_usage, kind), STORY(closing_calls_nobody_back, kind)
 
+/* Of fabrics that run programs, and of those that limit them. */
+#define REAL_STORIES(kind) \
+    STORIES(kind), STORY(a_stage_calls_its_controller_with_its_token, kind)
+#define LIMITED_STORIES(kind) \
+    REAL_STORIES(kind), STORY(a_greedy_stage_is_told_from_a_killed_one, kind)
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         STORIES(fake),
-        STORIES(plain),
-        STORIES(emulated),
+        REAL_STORIES(plain),
+        LIMITED_STORIES(emulated),
         STORY(the_fake_refuses_when_told_to, fake),
         cmocka_unit_test(an_unknown_fabric_is_refused),
     };
-    const struct CMUnitTest with_engine[] = {STORIES(docker), STORIES(docker_emulated)};
+    const struct CMUnitTest with_engine[] = {REAL_STORIES(docker),
+                                             LIMITED_STORIES(docker_emulated)};
 
     if (argc > 1) {
         return bench_stage(argc, argv);

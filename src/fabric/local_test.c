@@ -104,16 +104,6 @@ static unsigned count_things(const char *text)
     return n;
 }
 
-static void a_stage_calls_its_controller_with_its_token(void **state)
-{
-    (void)state;
-    struct bench *bench = bench_open("local", is_root());
-
-    assert_int_equal(bench_start(bench, "detect", "device-2", "wait"), 0);
-    bench_until_heard(bench, "[detect wait]");
-    bench_close(bench);
-}
-
 static void the_token_is_on_no_command_line(void **state)
 {
     (void)state;
@@ -157,19 +147,6 @@ static void a_killed_stage_is_told(void **state)
     bench_until(bench, &bench->n_gone, 1);
     assert_string_equal(bench->how, "killed by signal 9 (Killed)");
     assert_false(bench->starved);
-    bench_close(bench);
-}
-
-static void a_greedy_stage_is_told_from_a_killed_one(void **state)
-{
-    (void)state;
-    needs_root();
-    struct bench *bench = bench_open("local", true);
-
-    assert_int_equal(bench_start(bench, "detect", "device-2", "eat"), 0);
-    bench_until(bench, &bench->n_gone, 1);
-    assert_string_equal(bench->how, "killed by the memory limit of device-2 (64Mi)");
-    assert_true(bench->starved);
     bench_close(bench);
 }
 
@@ -500,11 +477,9 @@ static void the_doctor_knows_this_machine(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_stage_calls_its_controller_with_its_token),
         cmocka_unit_test(the_token_is_on_no_command_line),
         cmocka_unit_test(a_program_that_is_not_there_is_refused),
         cmocka_unit_test(a_killed_stage_is_told),
-        cmocka_unit_test(a_greedy_stage_is_told_from_a_killed_one),
         cmocka_unit_test(limits_are_in_force),
         cmocka_unit_test(work_and_words_are_counted),
         cmocka_unit_test(two_runs_live_side_by_side),

@@ -18,7 +18,7 @@
 #include "fixture/rows.h"
 #include "fixture/scenario.h"
 
-enum { GOOD = 300, BIG = 3 << 20, HUGE = (16 << 20) + 1, GIANT = 20 << 20, TRIES = 1000 };
+enum { GOOD = 300, BIG = 3 << 20, HUGE = (16 << 20) + 1, GIANT = 20 << 20 };
 
 static struct broker broker;
 
@@ -105,22 +105,10 @@ static unsigned publish_garbage(void)
     return n + 4;
 }
 
-static void write_application(void)
-{
-    scenario_write(
-        "far.yaml",
-        "apiVersion: brume.dev/v1alpha1\n"
-        "kind: Application\n"
-        "metadata: { name: far }\n"
-        "spec:\n"
-        "  operators:\n"
-        "    - { name: sensors, use: mqtt-source, with: { broker: '%s', topic: 'scale/#' } }\n"
-        "    - { name: readings, use: parse, in: [sensors] }\n"
-        "    - { name: kept, use: sqlite-sink, in: [readings], with: { path: kept.db } }\n"
-        "    - { name: letters, use: json-sink, in: [readings.malformed],"
-        " with: { path: letters.json } }\n",
-        broker.address);
-}
+static const char operators[] =
+    "    - { name: kept, use: sqlite-sink, in: [readings], with: { path: kept.db } }\n"
+    "    - { name: letters, use: json-sink, in: [readings.malformed],"
+    " with: { path: letters.json } }\n";
 
 static int ask(const char *sql)
 {
@@ -133,18 +121,14 @@ static int ask(const char *sql)
     return n;
 }
 
+static bool has_begun(void)
+{
+    return ask("SELECT count(*) FROM readings") > 0;
+}
+
 static struct scenario *start_far(void)
 {
-    cleanup(memory_free) char *out = NULL;
-    cleanup(memory_free) char *err = NULL;
-
-    write_application();
-    struct scenario *far = SCENARIO("run", "far.yaml");
-    for (unsigned i = 0; i < TRIES && ask("SELECT count(*) FROM readings") <= 0; i++) {
-        SCENARIO_RUN(0, &out, &err, "sense", "--broker", broker.address, "--frames", "1",
-                     "devices=1", "types=hello");
-    }
-    return far;
+    return broker_run_far(&broker, operators, has_begun);
 }
 
 static bool has_kept(struct scenario *scenario, const void *n)

@@ -13,7 +13,7 @@
 #include "fixture/rows.h"
 #include "fixture/scenario.h"
 
-enum { ROWS = 400, TYPES = 2, READINGS = ROWS * TYPES, KILLS = 3, TRIES = 1000 };
+enum { ROWS = 400, TYPES = 2, READINGS = ROWS * TYPES, KILLS = 3 };
 
 #define COUNT_CAME "SELECT count(*) FROM came.readings WHERE type != 'hello'"
 #define COUNT_KEPT "SELECT count(*) FROM kept.readings WHERE type != 'hello'"
@@ -42,22 +42,10 @@ static void write_table(void)
 }
 
 /* Far from the sensors: what they sent, and averages of it. */
-static void write_application(void)
-{
-    scenario_write(
-        "far.yaml",
-        "apiVersion: brume.dev/v1alpha1\n"
-        "kind: Application\n"
-        "metadata: { name: far }\n"
-        "spec:\n"
-        "  operators:\n"
-        "    - { name: sensors, use: mqtt-source, with: { broker: '%s', topic: 'scale/#' } }\n"
-        "    - { name: readings, use: parse, in: [sensors] }\n"
-        "    - { name: average, use: average, in: [readings], with: { count: 24 } }\n"
-        "    - { name: came, use: sqlite-sink, in: [readings], with: { path: came.db } }\n"
-        "    - { name: kept, use: sqlite-sink, in: [average], with: { path: kept.db } }\n",
-        broker.address);
-}
+static const char operators[] =
+    "    - { name: average, use: average, in: [readings], with: { count: 24 } }\n"
+    "    - { name: came, use: sqlite-sink, in: [readings], with: { path: came.db } }\n"
+    "    - { name: kept, use: sqlite-sink, in: [average], with: { path: kept.db } }\n";
 
 static sqlite3 *open_all(void)
 {
@@ -117,23 +105,17 @@ static void assert_each_counts_once(void)
     sqlite3_close(db);
 }
 
-/* Starts it, and publishes what is not counted until some of it arrives: from then on the
- * broker keeps what comes while nobody listens. */
+static bool has_begun(void)
+{
+    return count("SELECT count(*) FROM came.readings") > 0;
+}
+
 static struct scenario *start_far(void)
 {
-    cleanup(memory_free) char *out = NULL;
-    cleanup(memory_free) char *err = NULL;
-
     unlink("kept.db");
     unlink("came.db");
     write_table();
-    write_application();
-    struct scenario *far = SCENARIO("run", "far.yaml");
-    for (unsigned i = 0; i < TRIES && count("SELECT count(*) FROM came.readings") <= 0; i++) {
-        SCENARIO_RUN(0, &out, &err, "sense", "--broker", broker.address, "--frames", "1",
-                     "devices=1", "types=hello");
-    }
-    return far;
+    return broker_run_far(&broker, operators, has_begun);
 }
 
 /* Delivers what it publishes once, whatever becomes of the connection. */
