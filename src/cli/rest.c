@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "fabric/http.h"
+#include "http/http.h"
 
 enum { OPTION_SERVER = 1024, ANSWER_MOST = 64 << 20 };
 

@@ -20,7 +20,7 @@
 #include "fabric/docker_engine.h"
 #include "fabric/emulation.h"
 #include "fabric/fabric.h"
-#include "fabric/http.h"
+#include "http/http.h"
 #include "fabric/later.h"
 #include "fabric/site.h"
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "base/json.h"
-#include "fabric/http.h"
+#include "http/http.h"
 
 struct error;
 

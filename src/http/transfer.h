@@ -1,12 +1,12 @@
 /* One request as libcurl knows it; the one place of the fabrics that includes libcurl. Not for
  * others: they use http.h. */
-#ifndef FABRIC_HTTP_TRANSFER_H
-#define FABRIC_HTTP_TRANSFER_H
+#ifndef HTTP_TRANSFER_H
+#define HTTP_TRANSFER_H
 
 #include <curl/curl.h>
 #include <stdbool.h>
 
-#include "fabric/http.h"
+#include "http/http.h"
 
 struct http_transfer {
     CURL *handle;

@@ -1,4 +1,4 @@
-#include "fabric/http.h"
+#include "http/http.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "fabric/http_transfer.h"
+#include "http/transfer.h"
 
 /* One exchange; its timer is libuv's, so that one rule holds for answers and streams. */
 struct http_exchange {

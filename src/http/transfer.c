@@ -1,4 +1,4 @@
-#include "fabric/http_transfer.h"
+#include "http/transfer.h"
 
 #include <errno.h>
 #include <stdlib.h>

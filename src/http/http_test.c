@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/test.h"
-#include "fabric/http.h"
+#include "http/http.h"
 
 struct server {
     uv_loop_t loop;

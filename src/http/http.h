@@ -1,5 +1,5 @@
 /* Requests to a server that speaks HTTP: a container engine on its Unix socket, the API server
- * of a cluster over TLS. libcurl does the work (http_transfer.h is its home).
+ * of a cluster over TLS. libcurl does the work (transfer.h is its home).
  *
  * An `http` belongs to one loop and one server; its connections are kept and used again.
  *
@@ -9,8 +9,8 @@
  * of 400 or more: `done` gets an error, one sentence with what the server itself said of it. A
  * request that is forgotten calls nobody.
  */
-#ifndef FABRIC_HTTP_H
-#define FABRIC_HTTP_H
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
 
 #include <stddef.h>
 #include <stdint.h>
