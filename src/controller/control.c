@@ -121,7 +121,7 @@ static int make_authority(struct control *control, struct error *err)
     int r = authority_create(&control->authority, err);
 
     if (r == 0) {
-        r = authority_issue(control->authority, "controller", &own, err);
+        r = authority_issue(control->authority, HELLO_CONTROLLER, &own, err);
     }
     if (r == 0) {
         r = tls_context_create(&own, &control->tls, err);

@@ -27,9 +27,10 @@ bool cluster_is_complete(const struct cluster *cluster);
 
 /* {"nodes": [{"name", "ready", "why" (when it is not), "cores", "memory", "free_cores",
  * "free_memory", "cpu" (cores in use), "memory_used"}, …], "pods": [{"namespace", "name",
- * "application", "stage", "node", "cpu", "memory_used"}, …]}: bytes and cores; what is not known
- * is null. Kubelets are asked through the API server (/api/v1/nodes/NAME/proxy/metrics/resource)
- * every few seconds, as long as there are fabrics or somebody asked lately. */
+ * "application", "stage", "node", "cpu", "memory_used"}, …]}: bytes and cores; what is not
+ * known is null. Kubelets are asked through the API server
+ * (/api/v1/nodes/NAME/proxy/metrics/resource) every few seconds, as long as there are fabrics
+ * or somebody asked lately. */
 json_t *cluster_usage(struct cluster *cluster);
 
 /* Why a pod of ours does not run, as the kubelet or the scheduler says, is told through the

@@ -20,9 +20,9 @@
 #include "fabric/docker_engine.h"
 #include "fabric/emulation.h"
 #include "fabric/fabric.h"
-#include "http/http.h"
 #include "fabric/later.h"
 #include "fabric/site.h"
+#include "http/http.h"
 
 struct docker;
 

@@ -1,11 +1,12 @@
 /* Requests to the API server of a cluster.
  *
- * Happy path: kube_api_open, kube_ask: `done` comes from the loop, with the answer and no error.
- * Failure modes: what http.h says, with the server's own sentence. Every request has a timeout.
- * What the server was too busy for (429, 503), or what did not reach it, is asked again, later
- * and later, until KUBE_TRIES are over or the request is forgotten; only what may be asked twice
- * (GET, PUT, PATCH, DELETE), and POST when it surely did not reach it. Requests are let out at
- * KUBE_RATE a second at most, in the order in which they came; a burst of KUBE_BURST is free.
+ * Happy path: kube_api_open, kube_ask: `done` comes from the loop, with the answer and no
+ * error. Failure modes: what http.h says, with the server's own sentence. Every request has a
+ * timeout. What the server was too busy for (429, 503), or what did not reach it, is asked
+ * again, later and later, until KUBE_TRIES are over or the request is forgotten; only what may
+ * be asked twice (GET, PUT, PATCH, DELETE), and POST when it surely did not reach it. Requests
+ * are let out at KUBE_RATE a second at most, in the order in which they came; a burst of
+ * KUBE_BURST is free.
  */
 #ifndef KUBE_API_H
 #define KUBE_API_H

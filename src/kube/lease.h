@@ -1,6 +1,6 @@
-/* Leader election by a Lease (coordination.k8s.io/v1), as client-go does it: who holds it renews
- * it; who does not takes it when it was not renewed for its duration, by the local clock; writes
- * carry the resource version, so that of two only one wins.
+/* Leader election by a Lease (coordination.k8s.io/v1), as client-go does it: who holds it
+ * renews it; who does not takes it when it was not renewed for its duration, by the local
+ * clock; writes carry the resource version, so that of two only one wins.
  *
  * The rules are a pure core (kube/election.h); this is the shell around it.
  */
@@ -22,7 +22,8 @@ struct kube_lease_events {
 };
 
 struct kube_lease *kube_lease_open(struct kube_api *api, const char *space, const char *name,
-                                   const char *identity, const struct kube_lease_events *events);
+                                   const char *identity,
+                                   const struct kube_lease_events *events);
 /* Gives it up, so that another need not wait; blocks for a second at most. Accepts NULL. */
 void kube_lease_close(struct kube_lease *lease);
 

@@ -1,8 +1,8 @@
 /* What there is of one kind in a cluster, kept up to date: listed (in pages), then watched from
  * the list's resource version on. A watch that ends is resumed from the last version seen
  * (bookmarks are asked for); one whose version is too old (410 Gone, as a status or as an ERROR
- * event) lists again, and what is not there any more is told as removed. After failures it waits,
- * longer and longer, with jitter.
+ * event) lists again, and what is not there any more is told as removed. After failures it
+ * waits, longer and longer, with jitter.
  *
  * The rules are a pure core (kube/mirror.h); this is the shell around it.
  */

@@ -95,7 +95,7 @@ int credentials_read(int file, struct credentials *ret_credentials, struct error
         size += n > 0 ? (size_t)n : 0;
     }
     const char *end = memchr(line, '\n', size);
-    int r = size == 0 ? error_set(err, -EINVAL, "no credentials came on standard input")
+    int r = size == 0 ? error_set(err, -EINVAL, "there are no credentials")
                       : credentials_from_line(line, end != NULL ? (size_t)(end - line) : size,
                                               ret_credentials, err);
     explicit_bzero(line, sizeof(line));

@@ -131,7 +131,7 @@ static void nothing_and_too_much_are_no_credentials(void **state)
 
     memset(much, ' ', CREDENTIALS_LINE_MAX + 1);
     assert_int_equal(read_bytes("", 0, &back, &err), -EINVAL);
-    assert_string_equal(err.text, "no credentials came on standard input");
+    assert_string_equal(err.text, "there are no credentials");
     assert_int_equal(read_bytes(much, CREDENTIALS_LINE_MAX + 1, &back, &err), -EINVAL);
 }
 

@@ -12,9 +12,9 @@ enum { VERSION = 2 };
 
 char *hello_to_text(const struct hello *hello)
 {
-    cleanup(json_decrefp) json_t *json =
-        json_pack("{sssssssi}", "from", hello->from, "to", hello->to, "token", hello->token,
-                  "version", VERSION);
+    cleanup(json_decrefp) json_t *json = json_pack(
+        "{sssssssisiss*}", "from", hello->from, "to", hello->to, "token", hello->token,
+        "version", VERSION, "life", (int)hello->life, "address", hello->address);
 
     return json_dumps(json, JSON_COMPACT);
 }
@@ -23,19 +23,24 @@ int hello_from_text(const void *text, size_t size, struct hello *ret_hello, stru
 {
     cleanup(json_decrefp) json_t *json =
         text == NULL ? NULL : json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
-    const char *from, *to, *token;
-    int version;
+    const char *from, *to, *token, *address = NULL;
+    int version, life = 0;
 
-    if (json == NULL || json_unpack(json, "{sssssssi}", "from", &from, "to", &to, "token",
-                                    &token, "version", &version) < 0) {
+    if (json == NULL ||
+        json_unpack(json, "{sssssssis?is?s}", "from", &from, "to", &to, "token", &token,
+                    "version", &version, "life", &life, "address", &address) < 0 ||
+        life < 0) {
         return error_set(err, -EPROTO, "said hello in words that cannot be read");
     }
     if (version != VERSION) {
         return error_set(err, -EPROTO, "speaks version %d of the protocol, not %d", version,
                          VERSION);
     }
-    *ret_hello = (struct hello){
-        .from = memory_text(from), .to = memory_text(to), .token = memory_text(token)};
+    *ret_hello = (struct hello){.from = memory_text(from),
+                                .to = memory_text(to),
+                                .token = memory_text(token),
+                                .life = (unsigned)life,
+                                .address = memory_text(address)};
     return 0;
 }
 
@@ -44,6 +49,7 @@ void hello_finish(struct hello *hello)
     free(hello->from);
     free(hello->to);
     free(hello->token);
+    free(hello->address);
     *hello = (struct hello){0};
 }
 

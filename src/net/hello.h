@@ -7,8 +7,12 @@
 
 struct error;
 
+#define HELLO_CONTROLLER "controller" /* its name on any link */
+
 struct hello {
     char *from, *to, *token; /* owned only after hello_from_text() */
+    unsigned life;           /* how often `from` was started before */
+    char *address;           /* of a controller that wants to be dialled there; else NULL */
 };
 
 char *hello_to_text(const struct hello *hello); /* JSON, malloc'ed */

@@ -260,7 +260,7 @@ static void what_is_no_message_closes_the_link_behind_those_that_are(void **stat
     assert_null(talk->accepted);
     assert_int_equal(talk->n_came, 1);
     assert_int_equal(talk->last.sequence, 7);
-    assert_string_equal(talk->why, "unknown message kind 9");
+    assert_string_equal(talk->why, "unknown message kind 10");
 }
 
 static void a_closed_link_is_told_to_the_other_end(void **state)

@@ -1,13 +1,15 @@
 /* brume-stage: all that a device needs. The fabric starts it with a name and the controller's
- * address, and hands it its credentials on standard input; everything else comes from the
- * controller.
+ * address, and hands it its credentials on standard input or in a file; everything else comes
+ * from the controller.
  */
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -21,11 +23,15 @@
 
 const char *argp_program_version = "brume-stage " BRUME_VERSION;
 
-enum { OPTION_IDLE = 256 };
+enum { OPTION_IDLE = 256, OPTION_CREDENTIALS, OPTION_FILES };
 
 static const struct argp_option options[] = {
     {"name", 'n', "NAME", 0, "Name of the stage, as in the deployment", 0},
     {"controller", 'c', "ADDRESS", 0, "Where the controller listens, as 10.99.0.1:7000", 0},
+    {"credentials", OPTION_CREDENTIALS, "FILE", 0,
+     "Where the credentials are; else they come on standard input", 0},
+    {"files", OPTION_FILES, "FOLDER", 0,
+     "Below this, what operators read is fetched from the controller; else it is there", 0},
     {"idle", OPTION_IDLE, NULL, 0, "Run no stage: wait, and hold what others share", 0},
     {"log", 'l', "LEVEL", 0, "error, warn (the default), info or debug", 0},
     {0},
@@ -33,6 +39,7 @@ static const struct argp_option options[] = {
 
 struct arguments {
     const char *name, *controller;
+    const char *credentials, *files; /* or NULL */
     bool idle;
 };
 
@@ -47,6 +54,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'c':
         arguments->controller = argument;
+        return 0;
+    case OPTION_CREDENTIALS:
+        arguments->credentials = argument;
+        return 0;
+    case OPTION_FILES:
+        if (argument[0] != '/') {
+            argp_error(state, "--files takes a path from the root on, not '%s'", argument);
+        }
+        arguments->files = argument;
         return 0;
     case OPTION_IDLE:
         arguments->idle = true;
@@ -74,8 +90,8 @@ static const struct argp argp = {
     options,
     parse,
     NULL,
-    "Runs one stage of an application. Started by a fabric, which writes the stage's "
-    "credentials to its standard input; not meant to be started by hand.",
+    "Runs one stage of an application. Started by a fabric, which hands it the stage's "
+    "credentials; not meant to be started by hand.",
     NULL,
     NULL,
     NULL};
@@ -102,10 +118,16 @@ static void asked_to_end(uv_signal_t *signal, int number)
 }
 
 /* Leaves the token, and a context of the rest where there is one. */
-static int read_credentials(struct shell_options *with, char **ret_token, struct error *err)
+static int read_credentials(const char *path, struct shell_options *with, char **ret_token,
+                            struct error *err)
 {
+    cleanup(file_closep) int file = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     struct credentials credentials = {0};
-    int r = credentials_read(STDIN_FILENO, &credentials, err);
+
+    if (path != NULL && file < 0) {
+        return error_set(err, -errno, "cannot read %s: %s", path, strerrordesc_np(errno));
+    }
+    int r = credentials_read(path != NULL ? file : STDIN_FILENO, &credentials, err);
 
     if (r == 0 && credentials.key != NULL) {
         r = tls_context_create(&credentials, &with->tls, err);
@@ -155,8 +177,9 @@ int main(int argc, char **argv)
         return idle();
     }
     signal(SIGPIPE, SIG_IGN);
-    struct shell_options with = {.name = arguments.name, .controller = arguments.controller};
-    if (read_credentials(&with, &token, &err) < 0) {
+    struct shell_options with = {
+        .name = arguments.name, .controller = arguments.controller, .files = arguments.files};
+    if (read_credentials(arguments.credentials, &with, &token, &err) < 0) {
         fprintf(stderr, "brume-stage: %s\n", err.text);
         return EX_USAGE;
     }

@@ -79,7 +79,7 @@ static void receiver_opened(void *owner, struct link *link)
     struct peer *peer = owner;
     const struct peers *peers = peer->peers;
     char *text = hello_to_text(&(struct hello){.to = (char *)(uintptr_t)peer->name,
-
+                                               .life = peers->life,
                                                .from = peers->config->stage->name,
                                                .token = peers->token});
     const struct message message = {.kind = MESSAGE_HELLO,
@@ -133,6 +133,7 @@ int peers_create(uv_loop_t *loop, const struct peers_setup *setup, struct peers 
                             .events = setup->events,
                             .owner = setup->owner,
                             .token = memory_text(setup->token),
+                            .life = setup->life,
                             .tls = tls_context_ref(setup->tls)};
     const struct door_setup door = {
         .address = address, .tls = setup->tls, .hello = peer_hello_came, .owner = peers};
@@ -220,4 +221,20 @@ void peers_set_address(struct peers *peers, const char *stage, const char *addre
     }
     uv_timer_stop(&peer->retry);
     dial(peer);
+}
+
+void peers_set_life(struct peers *peers, const char *stage, unsigned life)
+{
+    int index = stage_config_in_link(peers->config, stage);
+    struct peer *peer = index < 0 ? NULL : &peers->in[index];
+
+    if (peer == NULL || life <= peer->life) {
+        return;
+    }
+    peer->life = life;
+    if (peer->link != NULL) {
+        log_event(LOG_INFO, "stage.peer-fenced", "stage=%s peer=%s", peers->config->stage->name,
+                  peer->name);
+        peer_forget_link(peer);
+    }
 }

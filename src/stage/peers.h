@@ -20,6 +20,7 @@ struct peers_events {
     int (*event)(void *owner, const struct core_event *event, struct error *err);
     uint64_t (*done)(void *owner);                                /* the core's mark */
     void (*lost)(void *owner, const char *peer, const char *why); /* an established link */
+    void (*called)(void *owner, const char *address); /* by a controller: it listens there */
 };
 
 /* Borrowed, but for `host` and `token`, which are only read during the call, and `tls`, which
@@ -28,6 +29,7 @@ struct peers_setup {
     const struct stage_config *config;
     const char *host; /* numeric: where to listen, on any free port */
     const char *token;
+    unsigned life;           /* how often this stage was started before */
     struct tls_context *tls; /* NULL: links are not encrypted */
     const struct peers_events *events;
     void *owner;
@@ -40,6 +42,8 @@ void peers_destroy(struct peers *peers); /* accepts NULL */
 unsigned peers_port(const struct peers *peers);
 /* Where the receiver `stage` listens; dials it, anew if the address changed. */
 void peers_set_address(struct peers *peers, const char *stage, const char *address);
+/* How often the sender `stage` was started before: an earlier one is not heard any more. */
+void peers_set_life(struct peers *peers, const char *stage, unsigned life);
 /* Carries out a SEND effect; takes what it needs out of it. */
 void peers_send(struct peers *peers, struct core_effect *effect);
 /* [{"to": …, "bytes": …, "frames": …}, …] since the stage began. */

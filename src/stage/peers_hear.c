@@ -111,6 +111,14 @@ void peer_came(void *owner, struct link *link, const struct message *message, vo
     }
 }
 
+/* A controller that has come back, at another address, calls its stages. */
+static bool is_call(const struct peers *peers, const struct hello *hello)
+{
+    return strcmp(hello->from, HELLO_CONTROLLER) == 0 && hello->address != NULL &&
+           strcmp(hello->to, peers->config->stage->name) == 0 &&
+           hello_token_equal(hello->token, peers->token);
+}
+
 bool peer_hello_came(void *owner, struct link *link, const struct message *message,
                      const struct hello *hello)
 {
@@ -118,11 +126,21 @@ bool peer_hello_came(void *owner, struct link *link, const struct message *messa
     int index = stage_config_in_link(peers->config, hello->from);
     struct error err;
 
+    if (is_call(peers, hello)) {
+        peers->events->called(peers->owner, hello->address);
+        return false;
+    }
     if (index < 0 || strcmp(hello->to, peers->config->stage->name) != 0 ||
         !hello_token_equal(hello->token, peers->token)) {
         return false;
     }
     struct peer *peer = &peers->in[index];
+    if (hello->life < peer->life) {
+        log_event(LOG_WARN, "stage.peer-fenced", "stage=%s peer=%s life=%u",
+                  peers->config->stage->name, peer->name, hello->life);
+        return false;
+    }
+    peer->life = hello->life;
     if (peer->link != NULL) {
         peer_forget_link(peer);
     }

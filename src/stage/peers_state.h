@@ -19,6 +19,7 @@ struct peer {
     unsigned index; /* of the core's out- or in-link */
     const char *name;
     char *address; /* of a receiver; NULL: not known yet */
+    unsigned life; /* of a sender: the latest that is known */
     struct link *link;
     bool established; /* the core knows of the link */
     uv_timer_t retry;
@@ -32,6 +33,7 @@ struct peers {
     const struct peers_events *events;
     void *owner;
     char *token;
+    unsigned life;           /* of this stage */
     struct tls_context *tls; /* or NULL */
     struct door *door;
     unsigned n_timers; /* retry timers not yet closed */

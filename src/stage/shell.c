@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "net/address.h"
 #include "net/hello.h"
+#include "stage/fetch.h"
 #include "stage/measure.h"
 #include "stage/shell_state.h"
 
@@ -19,8 +20,6 @@ enum {
     REPORT_MS = 500,
     LAST_WORD_MS = 5000, /* to reach a controller that is not told yet what went wrong */
 };
-
-#define CONTROLLER "controller" /* what it is called */
 
 void shell_say(struct shell *shell, json_t *json)
 {
@@ -47,6 +46,7 @@ static void say_failure(struct shell *shell)
 
 static void end_work(struct shell *shell)
 {
+    fetch_end(STEAL(shell->fetch));
     measure_stop(STEAL(shell->measure));
     stream_stop(shell);
 }
@@ -75,9 +75,55 @@ static void report_due(uv_timer_t *timer)
 {
     struct shell *shell = timer->data;
 
-    if (shell->core != NULL) {
-        shell_say(shell, report_make(shell));
+    shell_say(shell,
+              shell->core != NULL ? report_make(shell) : json_pack("{ss}", "type", "alive"));
+}
+
+/* Work that needs files. */
+static int begin_work(struct shell *shell, const json_t *message, struct error *err)
+{
+    if (strcmp(json_string_value(json_object_get(message, "type")), "measure") == 0) {
+        return measure_start(shell, message, err);
     }
+    if (shell->deployment != NULL) {
+        stream_say_ready(shell);
+        return 0;
+    }
+    return stream_configure(shell, message, err);
+}
+
+static void say_for_files(void *owner, json_t *message)
+{
+    shell_say(owner, message);
+}
+
+static void files_complete(void *owner)
+{
+    struct shell *shell = owner;
+    json_t *asked = STEAL(shell->asked);
+    struct error err;
+
+    fetch_end(STEAL(shell->fetch));
+    if (begin_work(shell, asked, &err) < 0) {
+        shell_fail(shell, &err);
+    }
+    json_decref(asked);
+}
+
+/* The newest of what was asked for is done when its files are there. */
+static int prepare_work(struct shell *shell, json_t *message, struct error *err)
+{
+    const struct fetch_events events = {say_for_files, files_complete, shell};
+    const json_t *files = json_object_get(message, "files");
+
+    fetch_end(STEAL(shell->fetch));
+    json_decref(shell->asked);
+    shell->asked = json_incref(message);
+    if (shell->files == NULL || json_array_size(files) == 0) {
+        files_complete(shell);
+        return 0;
+    }
+    return fetch_begin(files, shell->files, &events, &shell->fetch, err);
 }
 
 static int obey(struct shell *shell, json_t *message, struct error *err)
@@ -87,26 +133,35 @@ static int obey(struct shell *shell, json_t *message, struct error *err)
     if (type == NULL) {
         return error_set(err, -EPROTO, "the controller sent a message without a type");
     }
-    if (strcmp(type, "configure") == 0) {
-        if (shell->deployment != NULL) {
-            stream_say_ready(shell);
-            return 0;
-        }
-        return stream_configure(shell, message, err);
-    }
-    if (strcmp(type, "measure") == 0) {
-        return measure_start(shell, message, err);
+    if (strcmp(type, "configure") == 0 || strcmp(type, "measure") == 0) {
+        return prepare_work(shell, message, err);
     }
     if (strcmp(type, "peers") == 0) {
-        stream_set_addresses(shell, json_object_get(message, "peers"));
+        stream_set_peers(shell, message);
     } else if (strcmp(type, "drain") == 0) {
         stream_drain(shell);
     } else if (strcmp(type, "report") == 0 && shell->core != NULL) {
         shell_say(shell, report_make(shell));
     } else if (strcmp(type, "stop") == 0) {
         shell_stop(shell);
+    } else if (strcmp(type, "no-file") == 0 && shell->fetch != NULL) {
+        const char *why = json_string_value(json_object_get(message, "error"));
+        return error_set(err, -ENOENT, "%s", why != NULL ? why : "a file is not to be had");
     }
     return 0;
+}
+
+static int obey_text(struct shell *shell, const struct message *message, const void *payload,
+                     struct error *err)
+{
+    cleanup(json_decrefp) json_t *json =
+        payload == NULL || message->kind != MESSAGE_CONTROL
+            ? NULL
+            : json_loadb(payload, message->size, JSON_REJECT_DUPLICATES, NULL);
+
+    return json != NULL
+               ? obey(shell, json, err)
+               : error_set(err, -EPROTO, "the controller sent what is not a control message");
 }
 
 static void control_came(void *owner, struct link *link, const struct message *message,
@@ -115,15 +170,15 @@ static void control_came(void *owner, struct link *link, const struct message *m
     struct shell *shell = owner;
     struct error err;
 
+    int r = 0;
+
     (void)link;
-    cleanup(json_decrefp) json_t *json =
-        payload == NULL || message->kind != MESSAGE_CONTROL
-            ? NULL
-            : json_loadb(payload, message->size, JSON_REJECT_DUPLICATES, NULL);
+    if (message->kind != MESSAGE_FILE) {
+        r = obey_text(shell, message, payload, &err);
+    } else if (shell->fetch != NULL) {
+        r = fetch_take(shell->fetch, message->sequence, payload, message->size, &err);
+    }
     free(payload);
-    int r = json == NULL
-                ? error_set(&err, -EPROTO, "the controller sent what is not a control message")
-                : obey(shell, json, &err);
     if (r < 0) {
         shell_fail(shell, &err);
     }
@@ -133,7 +188,7 @@ static void control_opened(void *owner, struct link *link)
 {
     struct shell *shell = owner;
     char *text = hello_to_text(&(struct hello){
-        .from = shell->name, .to = (char *)(uintptr_t)CONTROLLER, .token = shell->token});
+        .from = shell->name, .to = (char *)(uintptr_t)HELLO_CONTROLLER, .token = shell->token});
 
     link_near_host(link, shell->host, sizeof(shell->host));
     link_send_text(link, MESSAGE_HELLO, text);
@@ -144,6 +199,9 @@ static void control_opened(void *owner, struct link *link)
         say_failure(shell);
     } else {
         stream_say_again(shell);
+        if (shell->fetch != NULL) {
+            fetch_again(shell->fetch);
+        }
     }
 }
 
@@ -166,9 +224,19 @@ static const struct link_events control_events = {control_opened, control_came, 
 static int dial_controller(struct shell *shell, struct error *err)
 {
     const struct link_place place = {
-        .address = shell->controller, .tls = shell->tls, .name = CONTROLLER};
+        .address = shell->controller, .tls = shell->tls, .name = HELLO_CONTROLLER};
 
     return link_dial(shell->loop, &place, &control_events, shell, &shell->dialled, err);
+}
+
+void shell_redial(struct shell *shell, const char *address)
+{
+    log_event(LOG_INFO, "stage.controller-moved", "stage=%s address=%s", shell->name, address);
+    free(shell->controller);
+    shell->controller = memory_text(address);
+    link_close(STEAL(shell->control));
+    link_close(STEAL(shell->dialled));
+    uv_timer_again(&shell->redial);
 }
 
 static void redial_due(uv_timer_t *timer)
@@ -198,6 +266,7 @@ int shell_create(uv_loop_t *loop, const struct shell_options *options, struct sh
     shell->name = memory_text(options->name);
     shell->controller = memory_text(options->controller);
     shell->token = memory_text(options->token);
+    shell->files = memory_text(options->files);
     shell->tls = tls_context_ref(options->tls);
     uv_timer_init(loop, &shell->redial);
     uv_timer_init(loop, &shell->report);
@@ -233,12 +302,14 @@ int shell_destroy(struct shell *shell)
 
     stage_config_destroy(shell->config);
     deployment_destroy(shell->deployment);
-    json_decref(shell->addresses);
+    json_decref(shell->told);
     free(shell->journals);
     free(shell->watches);
     free(shell->state_folder);
     memory_wipe(&shell->data_token);
     free(shell->run);
+    free(shell->files);
+    json_decref(shell->asked);
     free(shell->name);
     free(shell->controller);
     memory_wipe(&shell->token);

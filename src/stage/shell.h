@@ -21,6 +21,7 @@ struct shell_options {
     const char *controller; /* its address */
     const char *token;
     struct tls_context *tls; /* NULL: links are not encrypted */
+    const char *files;       /* below it files are fetched; NULL: all are there */
 };
 
 int shell_create(uv_loop_t *loop, const struct shell_options *options, struct shell **ret_shell,

@@ -17,12 +17,14 @@
 #include "stage/runner.h"
 #include "stage/shell.h"
 
+struct fetch;
 struct measure;
 struct watch;
 
 struct shell {
     uv_loop_t *loop;
     char *name, *controller, *token;
+    char *files;             /* the folder below which files are fetched, or NULL */
     struct tls_context *tls; /* NULL: links are not encrypted */
     char host[64];           /* where this stage is reached: the near end of the control link */
     struct link *dialled;    /* the control link until it is up; then it is `control` */
@@ -37,14 +39,15 @@ struct shell {
     struct stage_config *config;
     char *state_folder; /* for journals, or NULL */
     char *data_token;
-    char *run; /* names the run of the application, or NULL */
+    unsigned life; /* how often the stage was started before */
+    char *run;     /* names the run of the application, or NULL */
     struct runner *runner;
     struct journal **journals; /* by operator; NULL but for sinks */
     struct journal *mark;      /* of a stage with sources: how far all is done; or NULL */
     struct watch **watches; /* by operator: the descriptor that a source waits for, or NULL */
     struct core *core;      /* once the operators are open */
     struct peers *peers;
-    json_t *addresses; /* of peers, until `peers` is there */
+    json_t *told; /* of peers, until `peers` is there */
     bool draining;
     bool working;      /* an operator has run */
     uint64_t began_at; /* the mark then */
@@ -52,6 +55,8 @@ struct shell {
     bool finished;     /* every frame is done */
 
     struct measure *measure; /* a measurement under way */
+    struct fetch *fetch;     /* files that are missing, or NULL */
+    json_t *asked;           /* what the controller wants done when they are there */
 };
 
 /* Says something to the controller; takes `json`. Lost when no link is up: all that matters is
@@ -61,9 +66,13 @@ void shell_say(struct shell *shell, json_t *json);
  * ends, and the rest waits some seconds for one. */
 void shell_fail(struct shell *shell, const struct error *err);
 
+/* The controller listens elsewhere now. */
+void shell_redial(struct shell *shell, const char *address);
+
 /* Takes the deployment out of a `configure` message and opens the operators. */
 int stream_configure(struct shell *shell, const json_t *message, struct error *err);
-void stream_set_addresses(struct shell *shell, json_t *addresses);
+/* Addresses and lives of peers, from a `peers` or a `configure` message. */
+void stream_set_peers(struct shell *shell, json_t *message);
 void stream_drain(struct shell *shell);
 void stream_stop(struct shell *shell);
 void stream_say_ready(struct shell *shell);

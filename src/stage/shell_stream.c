@@ -110,7 +110,13 @@ static void peer_was_lost(void *owner, const char *peer, const char *why)
     shell_say(owner, json_pack("{ssssss}", "type", "peer-lost", "peer", peer, "why", why));
 }
 
-static const struct peers_events peers_events = {stream_feed, mark_now, peer_was_lost};
+static void controller_called(void *owner, const char *address)
+{
+    shell_redial(owner, address);
+}
+
+static const struct peers_events peers_events = {stream_feed, mark_now, peer_was_lost,
+                                                 controller_called};
 
 /* Lines go to the controller, which prints those of a frame once: it knows how far it has
  * heard. Those of an operator that waits are of no frame. */
@@ -181,6 +187,7 @@ static void opened(void *owner, const struct error *failure)
     const struct peers_setup setup = {.config = shell->config,
                                       .host = shell->host,
                                       .token = shell->data_token,
+                                      .life = shell->life,
                                       .tls = shell->tls,
                                       .events = &peers_events,
                                       .owner = shell};
@@ -198,9 +205,9 @@ static void opened(void *owner, const struct error *failure)
     log_event(LOG_INFO, "stage.ready", "stage=%s operators=%u", shell->name,
               shell->config->core.n_operators);
     stream_say_ready(shell);
-    json_t *addresses = STEAL(shell->addresses);
-    stream_set_addresses(shell, addresses);
-    json_decref(addresses);
+    json_t *told = STEAL(shell->told);
+    stream_set_peers(shell, told);
+    json_decref(told);
     if (shell->draining) {
         stream_drain(shell);
     }
@@ -307,7 +314,8 @@ int stream_configure(struct shell *shell, const json_t *message, struct error *e
     shell->state_folder = memory_text(folder);
     shell->data_token = memory_text(token);
     shell->run = memory_text(json_string_value(json_object_get(message, "run")));
-    shell->addresses = json_incref(json_object_get(message, "peers"));
+    shell->life = (unsigned)json_integer_value(json_object_get(message, "life"));
+    shell->told = json_deep_copy(message);
     shell->draining = json_is_true(json_object_get(message, "drain"));
     set_workers(shell->config->core.workers);
     step_back(shell);
@@ -338,17 +346,21 @@ void stream_say_again(struct shell *shell)
     }
 }
 
-void stream_set_addresses(struct shell *shell, json_t *addresses)
+void stream_set_peers(struct shell *shell, json_t *message)
 {
     const char *stage;
-    json_t *address;
+    json_t *address, *life;
 
     if (shell->peers == NULL) {
-        json_decref(shell->addresses);
-        shell->addresses = json_incref(addresses);
+        json_decref(shell->told);
+        shell->told = json_deep_copy(message);
         return;
     }
-    json_object_foreach(addresses, stage, address)
+    json_object_foreach(json_object_get(message, "lives"), stage, life)
+    {
+        peers_set_life(shell->peers, stage, (unsigned)json_integer_value(life));
+    }
+    json_object_foreach(json_object_get(message, "peers"), stage, address)
     {
         if (json_is_string(address)) {
             peers_set_address(shell->peers, stage, json_string_value(address));
