@@ -30,6 +30,23 @@ static const struct unit memory_units[] = {{"", 1},
                                            {0}};
 static const struct unit link_units[] = {
     {"bit/s", 0.125}, {"kbit/s", 125}, {"Mbit/s", 125e3}, {"Gbit/s", 125e6}, {0}};
+static const struct unit amount_units[] = {{"", 1},
+                                           {"n", 1e-9},
+                                           {"u", 1e-6},
+                                           {"m", 1e-3},
+                                           {"k", 1e3},
+                                           {"M", 1e6},
+                                           {"G", 1e9},
+                                           {"T", 1e12},
+                                           {"P", 1e15},
+                                           {"E", 1e18},
+                                           {"Ki", 1024},
+                                           {"Mi", 1048576},
+                                           {"Gi", 1073741824.0},
+                                           {"Ti", 1099511627776.0},
+                                           {"Pi", 1125899906842624.0},
+                                           {"Ei", 1152921504606846976.0},
+                                           {0}};
 static const struct unit core_units[] = {{"", 1}, {"m", 1e-3}, {0}};
 
 static bool is_digit(char c)
@@ -227,6 +244,11 @@ int quantity_link_rate(const char *text, double *ret_bytes_per_second)
 int quantity_cores(const char *text, double *ret_cores)
 {
     return parse_positive(text, core_units, ret_cores);
+}
+
+int quantity_amount(const char *text, double *ret_amount)
+{
+    return parse_quantity(text, amount_units, ret_amount);
 }
 
 int quantity_numbers(const char *text, size_t most, double *ret_numbers, size_t *ret_n)

@@ -36,6 +36,11 @@ int quantity_link_rate(const char *text, double *ret_bytes_per_second);
 /* "0.3" or, as in Kubernetes, "300m"; > 0. */
 int quantity_cores(const char *text, double *ret_cores);
 
+/* As Kubernetes itself writes amounts: "2", "100m", "24632884Ki", "1e3", from n to E and Ki to
+ * Ei;
+ * >= 0. */
+int quantity_amount(const char *text, double *ret_amount);
+
 /* Numbers with commas between, "1,2.5,3": fills at most `most` of them, says how many there
  * are. An empty text has none. */
 int quantity_numbers(const char *text, size_t most, double *ret_numbers, size_t *ret_n);

@@ -144,6 +144,26 @@ static void a_link_rate_counts_bits_and_gives_bytes(void **state)
     assert_int_equal(quantity_link_rate("100Mbit", &rate), -EINVAL);
 }
 
+static void amounts_are_read_as_kubernetes_writes_them(void **state)
+{
+    static const struct {
+        const char *text;
+        double amount;
+    } rows[] = {{"2", 2},      {"100m", 0.1},    {"24632884Ki", 24632884.0 * 1024},
+                {"1e3", 1000}, {"1E", 1e18},     {"128974848000m", 128974848},
+                {"0", 0},      {"5Mi", 5 << 20}, {"19455169592n", 19.455169592}};
+    double amount = -1;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        assert_int_equal(quantity_amount(rows[i].text, &amount), 0);
+        assert_float_equal(amount, rows[i].amount, 1e-6F);
+    }
+    assert_int_equal(quantity_amount("-1", &amount), -EINVAL);
+    assert_int_equal(quantity_amount("2 cores", &amount), -EINVAL);
+    assert_int_equal(quantity_amount("", &amount), -EINVAL);
+}
+
 static void cores_may_be_milli_cores(void **state)
 {
     (void)state;
@@ -185,6 +205,7 @@ int main(void)
         cmocka_unit_test(memory_counts_as_in_kubernetes),
         cmocka_unit_test(memory_is_told_in_the_unit_it_was_given_in),
         cmocka_unit_test(a_link_rate_counts_bits_and_gives_bytes),
+        cmocka_unit_test(amounts_are_read_as_kubernetes_writes_them),
         cmocka_unit_test(cores_may_be_milli_cores),
         cmocka_unit_test(a_list_counts_more_numbers_than_there_is_room_for),
     };
