@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "http/place.h"
 #include "http/transfer.h"
 
 /* One exchange; its timer is libuv's, so that one rule holds for answers and streams. */
@@ -26,7 +27,7 @@ struct http_exchange {
 
 struct http {
     uv_loop_t *loop;
-    struct http_place place; /* its texts are ours */
+    struct http_place place; /* a copy */
     CURLM *multi;
     uv_timer_t *timer; /* that libcurl asked for */
     struct http_exchange *exchanges;
@@ -210,15 +211,7 @@ struct http *http_create(struct uv_loop_s *loop, const struct http_place *place)
     struct http *http = memory_new(1, sizeof(*http));
 
     http->loop = loop;
-    http->place = (struct http_place){
-        .name = memory_text(place->name),
-        .url = memory_text(place->url),
-        .socket = memory_text(place->socket),
-        .token = memory_text(place->token),
-        .authority = memory_text(place->authority),
-        .certificate = memory_text(place->certificate),
-        .key = memory_text(place->key),
-    };
+    http_place_copy(place, &http->place);
     http->timer = memory_new(1, sizeof(*http->timer));
     http->timer->data = http;
     uv_timer_init(loop, http->timer);
@@ -233,6 +226,14 @@ struct http *http_create(struct uv_loop_s *loop, const struct http_place *place)
     return http;
 }
 
+void http_set_place(struct http *http, const struct http_place *place)
+{
+    struct http_place before = http->place;
+
+    http_place_copy(place, &http->place);
+    http_place_free(&before);
+}
+
 void http_destroy(struct http *http)
 {
     if (http == NULL) {
@@ -245,13 +246,7 @@ void http_destroy(struct http *http)
     uv_timer_stop(http->timer);
     http->timer->data = http->timer;
     uv_close((uv_handle_t *)http->timer, release);
-    free((char *)http->place.name);
-    free((char *)http->place.url);
-    free((char *)http->place.socket);
-    free((char *)http->place.token);
-    free((char *)http->place.authority);
-    free((char *)http->place.certificate);
-    free((char *)http->place.key);
+    http_place_free(&http->place);
     free(http);
 }
 

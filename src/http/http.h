@@ -12,6 +12,7 @@
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,14 +25,19 @@ struct uv_loop_s;
 #define HTTP_ANSWER_MOST ((size_t)4 << 20)
 
 /* Where a server is, whom it must be, and who we are. Texts may be NULL but `name` and `url`.
- */
+ * What is in PEM is a file, or the text itself, which then wins. */
 struct http_place {
-    const char *name;      /* begins every error: "the container engine" */
-    const char *url;       /* every path goes behind it: "http://localhost/v1.41" */
-    const char *socket;    /* of a Unix socket, instead of TCP to where the URL says */
-    const char *token;     /* sent as a bearer token */
-    const char *authority; /* PEM file: who may vouch for the server; else the system's */
-    const char *certificate, *key; /* PEM files that prove who we are */
+    const char *name;   /* begins every error: "the container engine" */
+    const char *url;    /* every path goes behind it: "http://localhost/v1.41" */
+    const char *socket; /* of a Unix socket, instead of TCP to where the URL says */
+    const char *proxy;  /* on the way to it: "http://10.0.0.1:3128"; else as the environment
+                           has it */
+    const char *server_name; /* in its certificate, and asked for; else the URL's host */
+    const char *token;       /* sent as a bearer token */
+    const char *authority, *authority_pem; /* who may vouch for the server; else the system's */
+    const char *certificate, *certificate_pem; /* prove who we are */
+    const char *key, *key_pem;
+    bool insecure; /* nobody need vouch for the server */
 };
 
 /* Zero is what is usual. All of it is copied. */
@@ -50,11 +56,14 @@ struct http_answer {
     int status;       /* 0: there was none */
     const char *body; /* ends with a zero; empty for streams */
     size_t size;
+    bool reached;      /* something of the request was sent: it may have been done */
+    uint64_t retry_ms; /* that the server asks to wait before the next; 0: it does not */
 };
 
 /* `err` is NULL when the status is below 400. Else its code is -ENOENT for 404, -EACCES for 401
- * and 403, -EBUSY for 409, -EINVAL for 400 and 422, -ETIMEDOUT, what connecting failed with, or
- * -EIO. */
+ * and 403, -EBUSY for 409, -ESTALE for 410, -EINVAL for 400 and 422, -EAGAIN for 429 and 503,
+ * -ETIMEDOUT, what connecting failed with (-EHOSTUNREACH: the name is not known), -EPROTO for a
+ * server whose certificate is not believed, or ours that cannot be used, or -EIO. */
 typedef void (*http_done_fn)(void *owner, const struct http_answer *answer,
                              const struct error *err);
 
@@ -65,6 +74,10 @@ struct http_listener {
 };
 
 struct http *http_create(struct uv_loop_s *loop, const struct http_place *place);
+
+/* What is asked from now on goes there, and is from who we are now; copied. For the same server
+ * with another token or certificate: connections that serve both are used again. */
+void http_set_place(struct http *http, const struct http_place *place);
 
 /* Forgets all requests; accepts NULL. Not from a callback of one. The memory of libuv's handles
  * goes when the loop runs next. */
@@ -87,6 +100,9 @@ void http_settle(struct http *http, uint64_t timeout_ms);
  * is untouched when there was no answer. NULL: it is of no use. */
 int http_ask_now(const struct http_place *place, const struct http_request *request,
                  char **ret_body, struct error *err);
+/* The same, with all that is to be said of the answer, always; its body is malloc'ed. */
+int http_ask_answer(const struct http_place *place, const struct http_request *request,
+                    struct http_answer *ret_answer, struct error *err);
 
 /* As it may stand in a query; malloc'ed. */
 char *http_escape(const char *text);

@@ -8,14 +8,16 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "http/place.h"
 
-#define CONNECT_MS 10000L
+#define CONNECT_MS  10000L
+#define WAIT_MOST_S 3600
 
 /* Takes `headers`, which may be NULL; gives them back with one more. */
 static struct curl_slist *add_header(struct curl_slist *headers, const char *name,
                                      const char *value)
 {
-    cleanup(memory_free) char *line = memory_format("%s: %s", name, value);
+    cleanup(memory_wipe) char *line = memory_format("%s: %s", name, value);
     struct curl_slist *more = curl_slist_append(headers, line);
 
     if (more == NULL) {
@@ -61,26 +63,6 @@ static size_t receive_head(char *bytes, size_t one, size_t n, void *owner)
     return one * n;
 }
 
-static void set_place(struct http_transfer *transfer, const struct http_place *place)
-{
-    CURL *handle = transfer->handle;
-
-    if (place->socket != NULL) {
-        curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, place->socket);
-    }
-    if (place->token != NULL) {
-        cleanup(memory_free) char *bearer = memory_format("Bearer %s", place->token);
-        transfer->headers = add_header(transfer->headers, "Authorization", bearer);
-    }
-    if (place->authority != NULL) {
-        curl_easy_setopt(handle, CURLOPT_CAINFO, place->authority);
-    }
-    if (place->certificate != NULL) {
-        curl_easy_setopt(handle, CURLOPT_SSLCERT, place->certificate);
-        curl_easy_setopt(handle, CURLOPT_SSLKEY, place->key);
-    }
-}
-
 static void set_body(struct http_transfer *transfer, const struct http_request *request)
 {
     const char *type = request->type != NULL ? request->type : "application/json";
@@ -97,7 +79,7 @@ static void set_body(struct http_transfer *transfer, const struct http_request *
 void http_transfer_init(struct http_transfer *transfer, const struct http_place *place,
                         const struct http_request *request, bool streams)
 {
-    cleanup(memory_free) char *url = memory_format("%s%s", place->url, request->path);
+    cleanup(memory_free) char *url = http_place_url(place, request->path);
     CURL *handle = curl_easy_init();
 
     if (handle == NULL) {
@@ -109,18 +91,23 @@ void http_transfer_init(struct http_transfer *transfer, const struct http_place 
         .streams = streams,
         .most = request->most > 0 ? request->most : HTTP_ANSWER_MOST,
     };
+    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->why);
     curl_easy_setopt(handle, CURLOPT_URL, url);
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle, CURLOPT_NOPROXY, place->socket != NULL ? "*" : NULL);
+    /* A connection for each request at a time, so that a dead one is left with its request. */
+    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-    curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "brume/" BRUME_VERSION);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, receive_head);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, transfer);
-    set_place(transfer, place);
+    http_place_set(place, handle, &transfer->detour);
+    if (place->token != NULL) {
+        cleanup(memory_wipe) char *bearer = memory_format("Bearer %s", place->token);
+        transfer->headers = add_header(transfer->headers, "Authorization", bearer);
+    }
     if (request->body != NULL) {
         set_body(transfer, request);
     }
@@ -134,6 +121,7 @@ void http_transfer_finish(struct http_transfer *transfer)
 {
     curl_easy_cleanup(transfer->handle);
     curl_slist_free_all(transfer->headers);
+    curl_slist_free_all(transfer->detour);
     memory_free(&transfer->name);
     memory_free(&transfer->body);
     memory_free(&transfer->text);
@@ -152,6 +140,11 @@ static int code_of_status(long status)
         return -ENOENT;
     case 409:
         return -EBUSY;
+    case 410:
+        return -ESTALE;
+    case 429:
+    case 503:
+        return -EAGAIN;
     default:
         return -EIO;
     }
@@ -178,6 +171,7 @@ static char *complaint(const char *body, long status)
 
 static int judge_failure(const struct http_transfer *transfer, CURLcode code, struct error *err)
 {
+    const char *why = *transfer->why != '\0' ? transfer->why : curl_easy_strerror(code);
     long number = 0;
 
     if (transfer->too_large) {
@@ -187,25 +181,37 @@ static int judge_failure(const struct http_transfer *transfer, CURLcode code, st
     if (code == CURLE_OPERATION_TIMEDOUT) {
         return error_set(err, -ETIMEDOUT, "%s does not answer", transfer->name);
     }
+    if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY) {
+        return error_set(err, -EHOSTUNREACH, "cannot reach %s: %s", transfer->name, why);
+    }
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CERTPROBLEM ||
+        code == CURLE_SSL_CACERT_BADFILE) {
+        return error_set(err, -EPROTO, "%s: %s", transfer->name, why);
+    }
     curl_easy_getinfo(transfer->handle, CURLINFO_OS_ERRNO, &number);
     if (code == CURLE_COULDNT_CONNECT) {
-        int why = number > 0 ? (int)number : ECONNREFUSED;
-        return error_set(err, -why, "cannot reach %s: %s", transfer->name,
-                         strerrordesc_np(why));
+        int reason = number > 0 ? (int)number : ECONNREFUSED;
+        return error_set(err, -reason, "cannot reach %s: %s", transfer->name,
+                         strerrordesc_np(reason));
     }
-    return error_set(err, -EIO, "%s: %s", transfer->name, curl_easy_strerror(code));
+    return error_set(err, -EIO, "%s: %s", transfer->name, why);
 }
 
 int http_transfer_judge(struct http_transfer *transfer, CURLcode code,
                         struct http_answer *ret_answer, struct error *err)
 {
-    long status = 0;
+    long status = 0, sent = 0;
+    curl_off_t wait_s = 0;
 
     curl_easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(transfer->handle, CURLINFO_REQUEST_SIZE, &sent);
+    curl_easy_getinfo(transfer->handle, CURLINFO_RETRY_AFTER, &wait_s);
     *ret_answer = (struct http_answer){
         .status = (int)status,
         .body = transfer->text != NULL ? transfer->text : "",
         .size = transfer->size,
+        .reached = sent > 0,
+        .retry_ms = wait_s > 0 && wait_s < WAIT_MOST_S ? (uint64_t)wait_s * 1000 : 0,
     };
     if (code != CURLE_OK || transfer->too_large) {
         return judge_failure(transfer, code, err);
@@ -231,20 +237,31 @@ char *http_transfer_take_line(struct http_transfer *transfer)
     return line;
 }
 
-int http_ask_now(const struct http_place *place, const struct http_request *request,
-                 char **ret_body, struct error *err)
+int http_ask_answer(const struct http_place *place, const struct http_request *request,
+                    struct http_answer *ret_answer, struct error *err)
 {
     uint64_t timeout = request->timeout_ms > 0 ? request->timeout_ms : HTTP_TIMEOUT_MS;
     struct http_transfer transfer;
-    struct http_answer answer;
 
     http_transfer_init(&transfer, place, request, false);
     curl_easy_setopt(transfer.handle, CURLOPT_TIMEOUT_MS, (long)timeout);
-    int r = http_transfer_judge(&transfer, curl_easy_perform(transfer.handle), &answer, err);
-    if (answer.status > 0 && ret_body != NULL) {
-        *ret_body = transfer.text != NULL ? STEAL(transfer.text) : memory_text("");
-    }
+    int r = http_transfer_judge(&transfer, curl_easy_perform(transfer.handle), ret_answer, err);
+    ret_answer->body = transfer.text != NULL ? STEAL(transfer.text) : memory_text("");
     http_transfer_finish(&transfer);
+    return r;
+}
+
+int http_ask_now(const struct http_place *place, const struct http_request *request,
+                 char **ret_body, struct error *err)
+{
+    struct http_answer answer;
+
+    int r = http_ask_answer(place, request, &answer, err);
+    if (answer.status > 0 && ret_body != NULL) {
+        *ret_body = (char *)answer.body;
+    } else {
+        free((char *)answer.body);
+    }
     return r;
 }
 

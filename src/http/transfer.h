@@ -1,5 +1,4 @@
-/* One request as libcurl knows it; the one place of the fabrics that includes libcurl. Not for
- * others: they use http.h. */
+/* One request as libcurl knows it. Not for others: they use http.h. */
 #ifndef HTTP_TRANSFER_H
 #define HTTP_TRANSFER_H
 
@@ -10,7 +9,7 @@
 
 struct http_transfer {
     CURL *handle;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *detour;
     char *name; /* of the server */
     void *body; /* that is sent */
     bool streams;
@@ -20,6 +19,7 @@ struct http_transfer {
     size_t most;
     char *text; /* what was received, or what of a stream was not yet taken */
     size_t size;
+    char why[CURL_ERROR_SIZE]; /* it failed, in libcurl's words */
 };
 
 /* `streams`: what comes is taken away in lines. */
