@@ -7,11 +7,11 @@
 
 #include "base/memory.h"
 #include "fabric/docker_engine.h"
+#include "fabric/ending.h"
 #include "fabric/fabric.h"
 
 #define PROCESSES_MOST 512
 #define MEMORY_LEAST   ((uint64_t)6 << 20) /* the engine takes no less */
-#define SIGNAL_BASE    128
 
 static json_t *describe_mounts(const struct docker_container *container)
 {
@@ -121,15 +121,9 @@ void docker_container_judge(const json_t *inspected, struct docker_end *ret_end)
     memset(ret_end, 0, sizeof(*ret_end));
     ret_end->runs = json_is_true(json_object_get(state, "Running"));
     ret_end->starved = json_is_true(json_object_get(state, "OOMKilled"));
-    if (code > SIGNAL_BASE && code < SIGNAL_BASE + NSIG) {
-        int number = (int)code - SIGNAL_BASE;
-        const char *name = sigdescr_np(number);
-        ret_end->killed = number == SIGKILL;
-        snprintf(ret_end->how, sizeof(ret_end->how), "killed by signal %d (%s)", number,
-                 name == NULL ? "unknown" : name);
-    } else if (why != NULL && *why != '\0') {
+    int number = ending_describe(code, ret_end->how, sizeof(ret_end->how));
+    ret_end->killed = number == SIGKILL;
+    if (number == 0 && why != NULL && *why != '\0') {
         snprintf(ret_end->how, sizeof(ret_end->how), "did not run: %s", why);
-    } else {
-        snprintf(ret_end->how, sizeof(ret_end->how), "exited with %d", (int)code);
     }
 }
