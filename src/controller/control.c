@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -24,6 +25,7 @@ struct guest {
     char *stage;
     char token[CONTROL_TOKEN_SIZE];
     struct link *link;
+    uint64_t heard_ms; /* 0: not yet */
 };
 
 struct control {
@@ -65,6 +67,7 @@ static void guest_came(void *owner, struct link *link, const struct message *mes
     struct control *control = guest->control;
 
     (void)link;
+    guest->heard_ms = clock_ms();
     cleanup(json_decrefp) json_t *json =
         payload == NULL || message->kind != MESSAGE_CONTROL
             ? NULL
@@ -109,6 +112,7 @@ static bool hello_came(void *owner, struct link *link, const struct message *mes
     }
     link_close(guest->link);
     guest->link = link;
+    guest->heard_ms = clock_ms();
     link_trust(link);
     link_adopt(link, &guest_events, guest);
     control->events->hello(control->owner, guest->stage);
@@ -184,6 +188,7 @@ int control_expect(struct control *control, const char *stage, char **ret_line,
                 : authority_issue(control->authority, stage, &credentials, err);
 
     link_close(STEAL(guest->link));
+    guest->heard_ms = 0;
     control_token(guest->token);
     if (r == 0) {
         credentials.token = memory_text(guest->token);
@@ -203,6 +208,32 @@ void control_send(struct control *control, const char *stage, json_t *message)
         link_send_text(guest->link, MESSAGE_CONTROL, text);
     }
     free(text);
+}
+
+void control_send_piece(struct control *control, const char *stage, uint64_t offset,
+                        const void *bytes, size_t size)
+{
+    struct guest *guest = find(control, stage);
+    const struct message message = {
+        .kind = MESSAGE_FILE, .sequence = offset, .size = (uint32_t)size};
+
+    if (guest != NULL && guest->link != NULL) {
+        link_send(guest->link, &message, bytes);
+    }
+}
+
+uint64_t control_silence(const struct control *control, const char *stage)
+{
+    const struct guest *guest = find(control, stage);
+
+    return guest == NULL || guest->heard_ms == 0 ? 0 : clock_ms() - guest->heard_ms;
+}
+
+void control_forgive(struct control *control)
+{
+    for (struct guest *guest = control->guests; guest != NULL; guest = guest->next) {
+        guest->heard_ms = guest->heard_ms == 0 ? 0 : clock_ms();
+    }
 }
 
 void control_forget(struct control *control, const char *stage)

@@ -36,6 +36,13 @@ const char *control_address(const struct control *control);
  * (net/credentials.h), to be freed by memory_wipe(); the old token is worth nothing. */
 int control_expect(struct control *control, const char *stage, char **ret_line,
                    struct error *err);
+/* Milliseconds since the stage was heard; 0 for one that has not said hello yet. */
+uint64_t control_silence(const struct control *control, const char *stage);
+/* As if all of them had been heard now: who listens was away. */
+void control_forgive(struct control *control);
+/* A piece of a file, from `offset` on; dropped like a message. */
+void control_send_piece(struct control *control, const char *stage, uint64_t offset,
+                        const void *bytes, size_t size);
 /* Takes `message`; dropped when the stage has no link. */
 void control_send(struct control *control, const char *stage, json_t *message);
 /* Drops the link and the token. */

@@ -59,7 +59,8 @@ static bool next_device(struct session *session)
     measuring->n_told = 0;
     cleanup(deployment_destroyp) struct deployment *all = application_uncut(
         session->application, STAGE, session->devices[measuring->device].name);
-    if (session_start_stage(session, all, 0, started, &err) < 0) {
+    const struct stage_start start = {.deployment = all, .done = started, .owner = session};
+    if (session_start_stage(session, &start, &err) < 0) {
         fail(session, &err);
     } else {
         uv_timer_start(&measuring->patience, patience_over, session->patience_ms, 0);
@@ -206,9 +207,10 @@ void measuring_hello(struct session *session, const char *stage)
     cleanup(memory_free) char *folder =
         memory_format("%s/" STAGE, session->fabric->ops->folder(session->fabric));
     control_send(session->control, stage,
-                 json_pack("{sssosssOso}", "type", "measure", "deployment",
+                 json_pack("{sssosssOsoso}", "type", "measure", "deployment",
                            deployment_to_json(deployment), "folder", folder, "wants", wants,
-                           "cuts", cuts_to_json(session->problem)));
+                           "cuts", cuts_to_json(session->problem), "files",
+                           session_files(session, stage)));
     json_decref(wants);
     deployment_destroy(deployment);
 }
@@ -284,5 +286,30 @@ void measuring_gone(struct session *session, const char *how, bool starved)
     measuring->round--;
     if (next_round(session)) {
         go_on(session);
+    }
+}
+
+static void silent_ended(void *owner, const struct error *err)
+{
+    struct session *session = owner;
+
+    (void)err;
+    if (session->measuring != NULL) {
+        measuring_gone(session, "it fell silent", false);
+    }
+}
+
+void measuring_silent(struct session *session)
+{
+    struct measuring *measuring = session->measuring;
+    struct error err;
+
+    if (!measuring->running || measuring->finished ||
+        control_silence(session->control, STAGE) <= SESSION_SILENCE_MS) {
+        return;
+    }
+    measuring->running = false;
+    if (session->fabric->ops->stop(session->fabric, STAGE, silent_ended, session, &err) < 0) {
+        fail(session, &err);
     }
 }

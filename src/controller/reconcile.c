@@ -19,6 +19,11 @@ void reconcile_finish(struct reconcile *reconcile)
     *reconcile = (struct reconcile){0};
 }
 
+static uint64_t next_try(const struct reconcile_stage *state, uint64_t now)
+{
+    return state->tries == 0 ? now : now + ((uint64_t)RECONCILE_WAIT_MS << state->tries) / 2;
+}
+
 void reconcile_saw(struct reconcile *reconcile, size_t stage, enum reconcile_sight sight,
                    uint64_t now)
 {
@@ -41,14 +46,24 @@ void reconcile_saw(struct reconcile *reconcile, size_t stage, enum reconcile_sig
     case RECONCILE_SAW_GONE:
         state->tries = state->progressed ? 0 : state->tries + 1;
         state->progressed = false;
-        state->not_before =
-            state->tries == 0 ? now : now + ((uint64_t)RECONCILE_WAIT_MS << state->tries) / 2;
+        state->not_before = next_try(state, now);
         state->phase = RECONCILE_ABSENT;
         break;
     case RECONCILE_SAW_ENDED:
         state->progressed = false;
-        state->tries = 0;
-        state->not_before = now;
+        state->tries = state->silent ? state->tries : 0;
+        state->silent = false;
+        state->not_before = next_try(state, now);
+        state->phase = RECONCILE_ABSENT;
+        break;
+    case RECONCILE_SAW_SILENT:
+        state->tries = state->progressed ? 0 : state->tries + 1;
+        state->silent = true;
+        state->phase = RECONCILE_ENDING;
+        reconcile->generation++;
+        break;
+    case RECONCILE_SAW_NO_PLACE:
+        state->not_before = now + RECONCILE_PLACE_MS;
         state->phase = RECONCILE_ABSENT;
         break;
     }

@@ -6,6 +6,9 @@
  * once, however often; one that did not, ready or not, later and later, and in the end the run
  * gives up. Whenever a stage is ready at a new address, all others are told.
  *
+ * A stage that fell silent is ended, which nobody can be sure of, so that the others are told
+ * at once to hear it no more; then it is started again, perhaps elsewhere.
+ *
  * A stage whose operators were changed is outdated: it is ended, and started again with the new
  * ones, when all others are ready, so that of several one at a time is missing.
  */
@@ -20,6 +23,7 @@ enum {
     RECONCILE_TRIES = 5,           /* deaths in a row without progress */
     RECONCILE_WAIT_MS = 100,       /* before the second try; doubled each time */
     RECONCILE_PATIENCE_MS = 60000, /* from start to hello, when nothing else is said */
+    RECONCILE_PLACE_MS = 500,      /* before a place is looked for again */
 };
 
 enum reconcile_phase {
@@ -36,7 +40,9 @@ enum reconcile_sight {
     RECONCILE_SAW_READY,
     RECONCILE_SAW_PROGRESS, /* its mark is higher than it ever was */
     RECONCILE_SAW_GONE,
-    RECONCILE_SAW_ENDED, /* as RECONCILE_RENEW asked */
+    RECONCILE_SAW_ENDED,    /* as RECONCILE_RENEW asked, or after it fell silent */
+    RECONCILE_SAW_SILENT,   /* it may live, but is not heard: it is being ended, and fenced */
+    RECONCILE_SAW_NO_PLACE, /* no device can take it now */
 };
 
 enum reconcile_kind {
@@ -53,6 +59,7 @@ struct reconcile_stage {
     enum reconcile_phase phase;
     bool outdated;       /* it runs with what it should not run with any more */
     bool progressed;     /* in this life */
+    bool silent;         /* it is being ended for its silence */
     unsigned tries;      /* deaths in a row without progress */
     uint64_t since;      /* when it was started */
     uint64_t not_before; /* of the next start */
@@ -63,7 +70,7 @@ struct reconcile {
     size_t n_stages;
     struct reconcile_stage *stages;
     uint64_t patience;   /* from start to hello */
-    uint64_t generation; /* rises with every new address */
+    uint64_t generation; /* rises with every new address, and with every stage that is fenced */
 };
 
 struct reconcile_action {

@@ -82,6 +82,7 @@ int run_start(struct session *session, struct error *err)
     for (size_t i = 0; i < run->deployment->n_stages; i++) {
         run->actors[i].session = session;
     }
+    run_place_open(session);
     run->tally = tally_create(run->deployment);
     reconcile_init(&run->reconcile, run->deployment->n_stages, session->patience_ms);
     control_token(run->data_token);
@@ -153,6 +154,7 @@ void run_stop(struct session *session)
         free(run->actors[i].address);
     }
     run_free_update(run);
+    run_place_close(run);
     tally_destroy(run->tally);
     broker_stop(run->broker);
     memory_folder_close(run->memory);
@@ -250,7 +252,7 @@ static bool all(const struct run *run, bool (*is)(const struct actor *actor))
 
 static bool is_finished(const struct actor *actor)
 {
-    return actor->finished;
+    return actor->finished || actor->placeless;
 }
 
 static bool is_gone(const struct actor *actor)

@@ -23,32 +23,69 @@ static json_t *addresses(const struct run *run)
     return json;
 }
 
+static json_t *lives(const struct run *run)
+{
+    json_t *json = json_object();
+
+    for (size_t i = 0; i < run->deployment->n_stages; i++) {
+        json_object_set_new(json, run->deployment->stages[i].name,
+                            json_integer(run->actors[i].life));
+    }
+    return json;
+}
+
+/* What ran once on other machines may run again elsewhere. */
 static void started(void *owner, const struct error *err)
 {
-    if (err != NULL) {
-        session_fail(owner, err, EX_UNAVAILABLE);
+    const struct actor *actor = owner;
+    struct session *session = actor->session;
+
+    if (err == NULL || session->run == NULL) {
+        return;
+    }
+    if (session->watching == NULL || !session->run->ready) {
+        session_fail(session, err, EX_UNAVAILABLE);
+    } else {
+        run_lost_stage(session, (size_t)(actor - session->run->actors), err->text);
     }
 }
 
 static int start_stage(struct session *session, size_t index, struct error *err)
 {
-    const struct deployment_stage *stage = &session->run->deployment->stages[index];
+    struct run *run = session->run;
+    const struct deployment_stage *stage = &run->deployment->stages[index];
+    struct actor *actor = &run->actors[index];
 
-    session->run->actors[index].asked_ms = clock_ms();
-    log_event(LOG_INFO, "controller.start", "stage=%s device=%s", stage->name, stage->device);
-    return session_start_stage(session, session->run->deployment, index, started, err);
+    if (!run_place(session, index)) {
+        reconcile_saw(&run->reconcile, index, RECONCILE_SAW_NO_PLACE, clock_ms());
+        return 0;
+    }
+    actor->asked_ms = clock_ms();
+    log_event(LOG_INFO, "controller.start", "stage=%s device=%s life=%u", stage->name,
+              stage->device, actor->life);
+    const struct stage_start start = {.deployment = run->deployment,
+                                      .index = index,
+                                      .life = actor->life,
+                                      .cores = actor->cores,
+                                      .memory = actor->memory,
+                                      .done = started,
+                                      .owner = actor};
+    return session_start_stage(session, &start, err);
 }
 
 static void configure(struct session *session, size_t index)
 {
     const struct run *run = session->run;
 
-    control_send(session->control, run->deployment->stages[index].name,
-                 json_pack("{sssoss?sssssosbsI}", "type", "configure", "deployment",
-                           deployment_to_json(run->deployment), "state",
-                           session_folder(session), "data_token", run->data_token, "run",
-                           run->name, "peers", addresses(run), "drain", (int)run->draining,
-                           "frames", (json_int_t)session->request->frames));
+    control_send(
+        session->control, run->deployment->stages[index].name,
+        json_pack("{sssoss?sssssososisIsososbsI}", "type", "configure", "deployment",
+                  deployment_to_json(run->deployment), "state", session_folder(session),
+                  "data_token", run->data_token, "run", run->name, "peers", addresses(run),
+                  "lives", lives(run), "life", (int)run->actors[index].life, "done",
+                  (json_int_t)run->actors[index].mark, "sinks", tally_marks(run->tally),
+                  "files", session_files(session, run->deployment->stages[index].name), "drain",
+                  (int)run->draining, "frames", (json_int_t)session->request->frames));
 }
 
 static void give_up(struct session *session, size_t index)
@@ -116,6 +153,14 @@ void run_heard_failure(struct session *session, size_t index, const json_t *mess
     front_say(session->front, json_pack("{ssss}", "type", "failure", "what", actor->last.text));
 }
 
+static void end_life(struct actor *actor)
+{
+    actor->life++;
+    actor->told = false;
+    actor->finished = false;
+    actor->waits_for_frame = true;
+}
+
 void run_lost_stage(struct session *session, size_t index, const char *how)
 {
     struct run *run = session->run;
@@ -128,9 +173,7 @@ void run_lost_stage(struct session *session, size_t index, const char *how)
         front_say(session->front, json_pack("{ssss}", "type", "failure", "what", what));
         note_end(run, index, -EIO, how);
     }
-    actor->told = false;
-    actor->finished = false;
-    actor->waits_for_frame = true;
+    end_life(actor);
     tally_gone(run->tally, stage->name, how, run_seconds(run));
     reconcile_saw(&run->reconcile, index, RECONCILE_SAW_GONE, clock_ms());
     run_reconcile(session);
@@ -150,10 +193,32 @@ static void ended(void *owner, const struct error *err)
     size_t index = (size_t)(actor - run->actors);
 
     (void)err;
-    actor->finished = false;
-    actor->waits_for_frame = true;
+    if (!run->reconcile.stages[index].silent) {
+        end_life(actor);
+    }
     tally_ended(run->tally, run->deployment->stages[index].name);
     reconcile_saw(&run->reconcile, index, RECONCILE_SAW_ENDED, clock_ms());
+    run_reconcile(session);
+}
+
+void run_silent_stage(struct session *session, size_t index)
+{
+    struct run *run = session->run;
+    const struct deployment_stage *stage = &run->deployment->stages[index];
+    cleanup(memory_free) char *what =
+        memory_format("%s on %s fell silent", stage->name, stage->device);
+    struct error err;
+
+    front_say(session->front, json_pack("{ssss}", "type", "failure", "what", what));
+    note_end(run, index, -ETIMEDOUT, "it fell silent");
+    end_life(&run->actors[index]);
+    tally_gone(run->tally, stage->name, "fell silent", run_seconds(run));
+    reconcile_saw(&run->reconcile, index, RECONCILE_SAW_SILENT, clock_ms());
+    if (session->fabric->ops->stop(session->fabric, stage->name, ended, &run->actors[index],
+                                   &err) < 0) {
+        session_fail(session, &err, EX_UNAVAILABLE);
+        return;
+    }
     run_reconcile(session);
 }
 
@@ -177,7 +242,8 @@ static int carry_out(struct session *session, const struct reconcile_action *act
         return 0;
     case RECONCILE_TELL_PEERS:
         control_send(session->control, name,
-                     json_pack("{ssso}", "type", "peers", "peers", addresses(run)));
+                     json_pack("{sssoso}", "type", "peers", "peers", addresses(run), "lives",
+                               lives(run)));
         return 0;
     case RECONCILE_GIVE_UP:
         give_up(session, action->stage);
@@ -215,10 +281,13 @@ void run_reconcile(struct session *session)
     }
 }
 
-/* Stages stand in the deployment as their groups and replicas stand in the plan. */
-double *run_predict_busy(const struct plan *plan, size_t n_stages)
+/* Stages stand in the deployment as their groups and replicas stand in the plan: calls `tell`
+ * for each, with the cores that it is foreseen to use. */
+static void each_stage(const struct plan *plan, size_t n_stages,
+                       void (*tell)(void *owner, size_t stage, const struct plan_group *group,
+                                    const struct plan_replica *replica, double cores),
+                       void *owner)
 {
-    double *busy = memory_new(n_stages, sizeof(*busy));
     size_t n = 0;
 
     for (size_t i = 0; i < plan->n_groups; i++) {
@@ -227,13 +296,49 @@ double *run_predict_busy(const struct plan *plan, size_t n_stages)
         for (size_t j = 0; j < group->n_replicas; j++) {
             const struct plan_replica *replica = &group->replicas[j];
             unsigned type = plan->problem->device_type[replica->device];
-            double cpu = plan->rate * replica->share / replica->instances *
-                         planner_cost(plan->problem, group->from, group->to, type);
+            double cores = plan->rate * replica->share / replica->instances *
+                           planner_cost(plan->problem, group->from, group->to, type);
 
             for (unsigned k = 0; k < replica->instances && n < n_stages; k++) {
-                busy[n++] = cpu / plan->problem->devices[replica->device].cores;
+                tell(owner, n++, group, replica, cores);
             }
         }
     }
-    return busy;
+}
+
+struct prediction {
+    const struct plan *plan;
+    double *busy;
+};
+
+static void predict(void *owner, size_t stage, const struct plan_group *group,
+                    const struct plan_replica *replica, double cores)
+{
+    const struct prediction *prediction = owner;
+
+    (void)group;
+    prediction->busy[stage] = cores / prediction->plan->problem->devices[replica->device].cores;
+}
+
+double *run_predict_busy(const struct plan *plan, size_t n_stages)
+{
+    const struct prediction prediction = {plan, memory_new(n_stages, sizeof(double))};
+
+    each_stage(plan, n_stages, predict, (void *)(uintptr_t)&prediction);
+    return prediction.busy;
+}
+
+static void foresee(void *owner, size_t stage, const struct plan_group *group,
+                    const struct plan_replica *replica, double cores)
+{
+    struct actor *actor = (struct actor *)owner + stage;
+
+    (void)replica;
+    actor->cores = cores;
+    actor->memory = group->memory;
+}
+
+void run_foresee(const struct plan *plan, struct actor *actors, size_t n_stages)
+{
+    each_stage(plan, n_stages, foresee, actors);
 }

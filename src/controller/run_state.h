@@ -6,6 +6,7 @@
 #include "controller/broker.h"
 #include "controller/memory_folder.h"
 #include "controller/session.h"
+#include "controller/standing.h"
 #include "controller/update.h"
 
 /* What is known of a stage beyond the reconciler's state. */
@@ -13,6 +14,11 @@ struct actor {
     struct session *session;
     uint64_t asked_ms; /* when it was asked for */
     char *address;     /* of its data links */
+    char *planned;     /* the device it was planned for; where it is says the deployment */
+    unsigned life;     /* how often it has ended */
+    double cores;      /* CPU that the plan foresees; 0: not known */
+    uint64_t memory;   /* bytes */
+    bool placeless;    /* no device can take it now */
     bool finished, gone;
     bool waits_for_frame; /* it was replaced, and has not worked since */
     uint64_t mark;        /* the highest that it told in any of its lives */
@@ -29,6 +35,7 @@ struct speaker {
 struct run {
     struct deployment *deployment;
     struct reconcile reconcile;
+    struct standing standing; /* of the session's devices */
     struct actor *actors;
     struct speaker *speakers; /* by operator of the deployment */
     struct tally *tally;
@@ -51,6 +58,12 @@ void run_heard_report(struct session *session, size_t index, const json_t *repor
 void run_heard_failure(struct session *session, size_t index, const json_t *message);
 /* A stage is gone, and is started again or given up. */
 void run_lost_stage(struct session *session, size_t index, const char *how);
+/* It may live, but is not heard: it is ended, fenced, and started again. */
+void run_silent_stage(struct session *session, size_t index);
+/* run_place.c: where stages run. run_place() is false when nothing can take the stage now. */
+void run_place_open(struct session *session);
+void run_place_close(struct run *run);
+bool run_place(struct session *session, size_t index);
 /* Looks whether the last update has proved itself. */
 void run_check_update(struct session *session);
 /* A stage does not get anywhere: false when no update is to blame. */
@@ -61,5 +74,7 @@ void run_reconcile(struct session *session);
 double run_seconds(const struct run *run); /* since every stage was ready */
 /* By stage: the part of its device's CPU that the plan foresaw. malloc'ed. */
 double *run_predict_busy(const struct plan *plan, size_t n_stages);
+/* What the plan foresees of each stage, in cores and bytes. */
+void run_foresee(const struct plan *plan, struct actor *actors, size_t n_stages);
 
 #endif

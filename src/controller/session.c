@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/quantity.h"
+#include "controller/carry.h"
 #include "controller/needs.h"
 #include "controller/run_state.h"
 #include "fabric/testbed.h"
@@ -30,11 +31,28 @@ static void stage_hello(void *owner, const char *stage)
     }
 }
 
+/* A stage on another machine wants a piece of a file. */
+static void give_piece(struct session *session, const char *stage, const json_t *message)
+{
+    cleanup(memory_free) struct carry_piece *piece = memory_new(1, sizeof(*piece));
+    struct error err;
+
+    if (carry_answer(session->carry, stage, message, piece, &err) == 0) {
+        control_send_piece(session->control, stage, piece->offset, piece->bytes, piece->size);
+    } else {
+        control_send(session->control, stage,
+                     json_pack("{ssso}", "type", "no-file", "error", json_line(err.text)));
+    }
+}
+
 static void stage_said(void *owner, const char *stage, const json_t *message)
 {
     struct session *session = owner;
+    const char *type = json_string_value(json_object_get(message, "type"));
 
-    if (session->measuring != NULL) {
+    if (type != NULL && strcmp(type, "fetch") == 0) {
+        give_piece(session, stage, message);
+    } else if (session->measuring != NULL) {
         measuring_said(session, stage, message);
     } else if (session->run != NULL) {
         run_said(session, stage, message);
@@ -77,6 +95,17 @@ static void fabric_noted(void *owner, const char *text)
     session_note(owner, "%s", text);
 }
 
+static void device_changed(void *owner, const char *device, bool usable, const char *why)
+{
+    const struct session *session = owner;
+
+    log_event(LOG_INFO, "controller.device", "device=%s usable=%d why=\"%s\"", device, usable,
+              why != NULL ? why : "");
+    if (session->run != NULL) {
+        run_device(owner, device, usable, why);
+    }
+}
+
 void session_close(struct session *session, int code)
 {
     if (session->closing) {
@@ -84,6 +113,7 @@ void session_close(struct session *session, int code)
     }
     session->closing = true;
     session->code = code;
+    session_unwatch(session);
     measuring_stop(session);
     run_stop(session);
     control_destroy(STEAL(session->control));
@@ -122,7 +152,7 @@ static int open_fabric(struct session *session, const struct application *applic
         .loop = session->loop,
         .application = application->graph->name,
         .testbed = request->testbed,
-        .events = {stage_gone, session, fabric_noted},
+        .events = {stage_gone, session, fabric_noted, device_changed},
     };
 
     if (request->equal) {
@@ -181,10 +211,10 @@ const char *session_folder(const struct session *session)
                           : session->fabric->ops->folder(session->fabric);
 }
 
-int session_start_stage(struct session *session, const struct deployment *deployment,
-                        size_t index, fabric_done_fn done, struct error *err)
+int session_start_stage(struct session *session, const struct stage_start *what,
+                        struct error *err)
 {
-    const struct deployment_stage *stage = &deployment->stages[index];
+    const struct deployment_stage *stage = &what->deployment->stages[what->index];
     cleanup(memory_wipe) char *credentials = NULL;
     size_t n_mounts = 0;
     int r = control_expect(session->control, stage->name, &credentials, err);
@@ -193,20 +223,33 @@ int session_start_stage(struct session *session, const struct deployment *deploy
         return r;
     }
     struct fabric_mount *mounts =
-        needs_mounts(deployment, stage->group, session_folder(session), &n_mounts);
+        needs_mounts(what->deployment, stage->group, session_folder(session), &n_mounts);
     const struct fabric_start start = {
         .stage = stage->name,
         .device = stage->device,
+        .life = what->life,
         .controller = control_address(session->control),
         .credentials = credentials,
         .image = stage->image,
         .n_mounts = n_mounts,
         .mounts = mounts,
+        .memory = session->fabric->ops->remote ? what->memory : 0,
+        .cores = what->cores,
     };
 
-    r = session->fabric->ops->start(session->fabric, &start, done, session, err);
+    if (session->fabric->ops->remote) {
+        r = carry_offer(session->carry, stage->name, n_mounts, mounts, err);
+    }
+    if (r == 0) {
+        r = session->fabric->ops->start(session->fabric, &start, what->done, what->owner, err);
+    }
     needs_free_mounts(mounts, n_mounts);
     return r;
+}
+
+json_t *session_files(const struct session *session, const char *stage)
+{
+    return carry_list(session->carry, stage);
 }
 
 void session_measured(struct session *session)
@@ -256,6 +299,9 @@ void session_start(struct session *session, struct request *request,
     if (r < 0) {
         session_fail(session, &err, EX_UNAVAILABLE);
         return;
+    }
+    if (session->fabric->ops->remote) {
+        session_watch(session);
     }
     measuring_start(session);
 }
@@ -327,6 +373,7 @@ struct session *session_create(uv_loop_t *loop, const struct front_listener *lis
     struct session *session = memory_new(1, sizeof(*session));
 
     session->loop = loop;
+    session->carry = carry_create();
     session->front = listener != NULL ? front_create_for(listener)
                                       : front_create(loop, &front_events, session);
     return session;
@@ -336,6 +383,7 @@ int session_destroy(struct session *session)
 {
     int code = session->code;
 
+    carry_destroy(session->carry);
     plan_destroy(session->plan);
     planner_problem_destroy(session->problem);
     profile_store_close(session->profiles);

@@ -22,8 +22,10 @@
 #include "graph/deployment.h"
 #include "planner/planner.h"
 
+struct carry;
 struct measuring;
 struct run;
+struct watching;
 
 struct session {
     uv_loop_t *loop;
@@ -37,6 +39,8 @@ struct session {
     size_t n_devices;
     const struct fabric_device *devices;
     struct control *control;
+    struct carry *carry;       /* files for stages on other machines */
+    struct watching *watching; /* whether these are heard; NULL: they are all here */
     struct application *application;
     struct profile_store *profiles;
     bool unsaved; /* they cannot be saved, and that was told */
@@ -73,9 +77,26 @@ void session_measured(struct session *session);
 /* Where the devices of one type run something now; NULL: none. */
 const struct fabric_device *session_device(const struct session *session, const char *name);
 
-/* Asks the fabric for a stage of the deployment, with all it needs. */
-int session_start_stage(struct session *session, const struct deployment *deployment,
-                        size_t index, fabric_done_fn done, struct error *err);
+/* A stage of a deployment, and what the plan foresees of it: 0 where nothing is known. */
+struct stage_start {
+    const struct deployment *deployment;
+    size_t index;
+    unsigned life; /* how often it was started before */
+    double cores;
+    uint64_t memory; /* bytes */
+    fabric_done_fn done;
+    void *owner;
+};
+/* Asks the fabric for it, with all it needs. */
+int session_start_stage(struct session *session, const struct stage_start *what,
+                        struct error *err);
+/* What the stage has to fetch before it can do what it is asked, for the message that asks. */
+json_t *session_files(const struct session *session, const char *stage);
+
+/* session_watch.c: stages on other machines are heard, or taken for cut off. */
+enum { SESSION_SILENCE_MS = 2000 };
+void session_watch(struct session *session);
+void session_unwatch(struct session *session);
 /* What outlives a stage is kept here: in the user's folder, or in the run's. */
 const char *session_folder(const struct session *session);
 
@@ -84,6 +105,7 @@ void measuring_start(struct session *session);
 void measuring_stop(struct session *session);
 void measuring_hello(struct session *session, const char *stage);
 void measuring_said(struct session *session, const char *stage, const json_t *message);
+void measuring_silent(struct session *session);
 void measuring_gone(struct session *session, const char *how, bool starved);
 
 /* The negative errno of a stage's `failed`. */
@@ -99,5 +121,9 @@ void run_stop(struct session *session);
 void run_hello(struct session *session, const char *stage);
 void run_said(struct session *session, const char *stage, const json_t *message);
 void run_gone(struct session *session, const char *stage, const char *how);
+/* Looks for stages that are not heard, and for work to give back. */
+void run_watch(struct session *session);
+/* A device can be used, or not any more. */
+void run_device(struct session *session, const char *device, bool usable, const char *why);
 
 #endif

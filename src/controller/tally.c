@@ -77,6 +77,7 @@ static void take_sink(struct tally *tally, const char *name, const json_t *repor
     if (sink == NULL) {
         return;
     }
+    sink->mark = json_count(report, "mark");
     sink->delivered = json_count(report, "delivered");
     sink->repeated = json_count(report, "repeated");
     sink->last_ns =
@@ -225,6 +226,21 @@ void tally_back(struct tally *tally, const char *stage, double seconds)
             failure->recovered = seconds;
         }
     }
+}
+
+json_t *tally_marks(const struct tally *tally)
+{
+    json_t *marks = json_object();
+
+    for (size_t i = 0; i < tally->n_sinks; i++) {
+        const struct sink *sink = &tally->sinks[i];
+
+        json_object_set_new(marks, sink->name,
+                            json_pack("{sIsIsI}", "mark", (json_int_t)sink->mark, "delivered",
+                                      (json_int_t)sink->delivered, "repeated",
+                                      (json_int_t)sink->repeated));
+    }
+    return marks;
 }
 
 void tally_draining(struct tally *tally)

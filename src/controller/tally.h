@@ -34,6 +34,8 @@ void tally_ended(struct tally *tally, const char *stage);
 void tally_gone(struct tally *tally, const char *stage, const char *how, double seconds);
 /* A stage that is back works again. */
 void tally_back(struct tally *tally, const char *stage, double seconds);
+/* How far the sinks have got, as they told last: {name: {"mark", "delivered", "repeated"}}. */
+json_t *tally_marks(const struct tally *tally);
 /* The sources were told to stop. */
 void tally_draining(struct tally *tally);
 

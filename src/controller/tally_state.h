@@ -16,7 +16,7 @@ struct count {
 
 struct sink {
     const char *name;
-    uint64_t delivered, repeated;
+    uint64_t mark, delivered, repeated;
     uint64_t last_ns;                   /* monotonic: when it took its last frame */
     uint64_t warm_delivered, warm_ns;   /* at the end of the warm-up; 0: not yet */
     uint64_t drain_delivered, drain_ns; /* when the sources were told to stop */

@@ -70,6 +70,15 @@ uint64_t journal_repeated(const struct journal *journal)
     return journal->record.repeated;
 }
 
+void journal_raise(struct journal *journal, uint64_t mark, uint64_t delivered,
+                   uint64_t repeated)
+{
+    if (mark > journal->record.mark) {
+        journal->record =
+            (struct record){.mark = mark, .delivered = delivered, .repeated = repeated};
+    }
+}
+
 int journal_note(struct journal *journal, uint64_t sequence, int delivered, struct error *err)
 {
     struct record record = journal->record;

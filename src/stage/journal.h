@@ -19,6 +19,10 @@ uint64_t journal_mark(const struct journal *journal);      /* all below it was t
 uint64_t journal_delivered(const struct journal *journal); /* frames taken, in all lives */
 uint64_t journal_repeated(const struct journal *journal);  /* of these, more than once */
 
+/* Another, that was lost, had got further: it is taken up where that was. */
+void journal_raise(struct journal *journal, uint64_t mark, uint64_t delivered,
+                   uint64_t repeated);
+
 /* The sink has taken (or, failing, dropped) a frame. */
 int journal_note(struct journal *journal, uint64_t sequence, int delivered, struct error *err);
 

@@ -3,6 +3,16 @@
 #include "base/memory.h"
 #include "stage/shell_state.h"
 
+/* The disk may have gone with a machine; what the controller was told then still holds. */
+static void raise_mark(const struct shell *shell, struct journal *journal, const char *sink)
+{
+    const json_t *told = json_object_get(json_object_get(shell->told, "sinks"), sink);
+
+    journal_raise(journal, (uint64_t)json_integer_value(json_object_get(told, "mark")),
+                  (uint64_t)json_integer_value(json_object_get(told, "delivered")),
+                  (uint64_t)json_integer_value(json_object_get(told, "repeated")));
+}
+
 int marks_open(struct shell *shell, struct error *err)
 {
     struct stage_config *config = shell->config;
@@ -17,11 +27,17 @@ int marks_open(struct shell *shell, struct error *err)
             r = journal_open(shell->state_folder, config->operators[i]->name, &shell->mark,
                              err);
             config->core.done = r == 0 ? journal_mark(shell->mark) : 0;
+            if (shell->done > config->core.done) {
+                config->core.done = shell->done;
+            }
         }
         if (state->sink) {
             r = journal_open(shell->state_folder, config->operators[i]->name,
                              &shell->journals[i], err);
-            state->mark = r == 0 ? journal_mark(shell->journals[i]) : 0;
+            if (r == 0) {
+                raise_mark(shell, shell->journals[i], config->operators[i]->name);
+                state->mark = journal_mark(shell->journals[i]);
+            }
         }
     }
     return r;

@@ -40,6 +40,7 @@ struct shell {
     char *state_folder; /* for journals, or NULL */
     char *data_token;
     unsigned life; /* how often the stage was started before */
+    uint64_t done; /* the mark that it told in an earlier life */
     char *run;     /* names the run of the application, or NULL */
     struct runner *runner;
     struct journal **journals; /* by operator; NULL but for sinks */
@@ -47,7 +48,7 @@ struct shell {
     struct watch **watches; /* by operator: the descriptor that a source waits for, or NULL */
     struct core *core;      /* once the operators are open */
     struct peers *peers;
-    json_t *told; /* of peers, until `peers` is there */
+    json_t *told; /* how it was configured, with the latest of peers, until `peers` is there */
     bool draining;
     bool working;      /* an operator has run */
     uint64_t began_at; /* the mark then */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "stage/shell_state.h"
@@ -315,8 +316,13 @@ int stream_configure(struct shell *shell, const json_t *message, struct error *e
     shell->data_token = memory_text(token);
     shell->run = memory_text(json_string_value(json_object_get(message, "run")));
     shell->life = (unsigned)json_integer_value(json_object_get(message, "life"));
+    json_int_t done = json_integer_value(json_object_get(message, "done"));
+    shell->done = done > 0 ? (uint64_t)done : 0;
     shell->told = json_deep_copy(message);
     shell->draining = json_is_true(json_object_get(message, "drain"));
+    if (shell->files != NULL && folder != NULL && file_make_folder(folder, err) < 0) {
+        return err->code;
+    }
     set_workers(shell->config->core.workers);
     step_back(shell);
     const struct runner_part part = {shell->config->core.n_operators, shell->config->operators,
@@ -352,8 +358,7 @@ void stream_set_peers(struct shell *shell, json_t *message)
     json_t *address, *life;
 
     if (shell->peers == NULL) {
-        json_decref(shell->told);
-        shell->told = json_deep_copy(message);
+        json_object_update_existing(shell->told, message);
         return;
     }
     json_object_foreach(json_object_get(message, "lives"), stage, life)
