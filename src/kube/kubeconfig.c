@@ -48,13 +48,15 @@ static char *copy_of(const struct yaml_node *map, const char *key)
 /* A path, from the folder of the file in which it stands. */
 static char *path_of(const struct yaml_node *map, const char *key)
 {
+    const struct yaml_node *value = yaml_get(map, key);
     const char *path = text_of(map, key);
-    const char *end = path == NULL ? NULL : strrchr(map->file, '/');
 
-    if (path == NULL || *path == '/' || end == NULL) {
-        return memory_text(path);
+    if (value == NULL || path == NULL) {
+        return NULL;
     }
-    return memory_format("%.*s/%s", (int)(end - map->file), map->file, path);
+    const char *end = *path == '/' ? NULL : strrchr(value->file, '/');
+    return end == NULL ? memory_text(path)
+                       : memory_format("%.*s/%s", (int)(end - value->file), value->file, path);
 }
 
 static int read_data(const struct yaml_node *map, const char *key, char **ret_text,
@@ -217,11 +219,6 @@ static int read_user(const struct yaml_node *user, struct kube_identity *identit
     return r < 0 || exec == NULL ? r : read_plugin(exec, &identity->plugin, err);
 }
 
-static void finish(struct kube_identity **identity)
-{
-    kube_identity_finish(*identity);
-}
-
 static int read_all(const struct files *files, struct kube_identity *identity,
                     struct error *err)
 {
@@ -261,15 +258,14 @@ int kubeconfig_read(const struct yaml_document *const *documents, size_t n_docum
 {
     const struct files files = {documents, n_documents, names};
     struct kube_identity identity = {0};
-    cleanup(finish) struct kube_identity *unfinished = &identity;
 
     int r = read_all(&files, &identity, err);
     if (r < 0) {
-        return r;
+        kube_identity_finish(&identity);
+    } else {
+        *ret_identity = identity;
     }
-    *ret_identity = identity;
-    identity = (struct kube_identity){0};
-    return 0;
+    return r;
 }
 
 static void finish_plugin(struct kube_plugin *plugin)
