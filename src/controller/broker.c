@@ -222,6 +222,11 @@ int broker_start(const struct broker_setup *setup, struct deployment *deployment
     if (name_address(deployment, NULL) == 0) {
         return 0;
     }
+    if (setup->folder == NULL) {
+        return error_set(err, -ENOTSUP,
+                         "the manifest asks for an embedded broker, which this fabric has no "
+                         "room for: run one beside the application, and name its address");
+    }
     const char *program = find_program();
     if (program == NULL) {
         return error_set(err, -ENOPKG,

@@ -16,7 +16,8 @@ struct error;
 struct broker_setup {
     uv_loop_t *loop;
     const char *host;   /* numeric: where it listens */
-    const char *folder; /* for its configuration and its sessions; absolute */
+    const char *folder; /* for its configuration and its sessions; absolute; NULL: there is
+                           none, and so no broker (-ENOTSUP) */
 };
 
 /* Starts a broker if an operator of the deployment asks for one, and names its address there;

@@ -28,7 +28,16 @@ struct guest {
     uint64_t heard_ms; /* 0: not yet */
 };
 
+/* A call to a stage, until it was heard or refused. */
+struct call {
+    struct call *next;
+    struct control *control;
+    char *stage, *data_token;
+    struct link *link;
+};
+
 struct control {
+    uv_loop_t *loop;
     const struct control_events *events;
     void *owner;
     struct authority *authority; /* NULL: links are not encrypted */
@@ -36,6 +45,7 @@ struct control {
     struct door *door;
     char address[128];
     struct guest *guests;
+    struct call *calls;
 };
 
 void control_token(char ret_token[CONTROL_TOKEN_SIZE])
@@ -119,10 +129,11 @@ static bool hello_came(void *owner, struct link *link, const struct message *mes
     return true;
 }
 
-static int make_authority(struct control *control, struct error *err)
+static int make_authority(struct control *control, const char *text, struct error *err)
 {
     struct credentials own = {0};
-    int r = authority_create(&control->authority, err);
+    int r = text != NULL ? authority_from_text(text, &control->authority, err)
+                         : authority_create(&control->authority, err);
 
     if (r == 0) {
         r = authority_issue(control->authority, HELLO_CONTROLLER, &own, err);
@@ -140,10 +151,11 @@ int control_create(uv_loop_t *loop, const struct control_setup *setup,
     struct control *control = memory_new(1, sizeof(*control));
     char address[96];
 
+    control->loop = loop;
     control->events = setup->events;
     control->owner = setup->owner;
     snprintf(address, sizeof(address), "%s:0", setup->host);
-    int r = setup->encrypted ? make_authority(control, err) : 0;
+    int r = setup->encrypted ? make_authority(control, setup->authority, err) : 0;
     if (r == 0) {
         const struct door_setup door = {
             .address = address, .tls = control->tls, .hello = hello_came, .owner = control};
@@ -195,6 +207,87 @@ int control_expect(struct control *control, const char *stage, char **ret_line,
         *ret_line = credentials_to_line(&credentials);
     }
     credentials_finish(&credentials);
+    return r;
+}
+
+char *control_authority(const struct control *control)
+{
+    return control->authority != NULL ? authority_to_text(control->authority) : NULL;
+}
+
+char *control_stage_token(const struct control *control, const char *stage)
+{
+    const struct guest *guest = find(control, stage);
+
+    return guest != NULL ? memory_text(guest->token) : NULL;
+}
+
+static void end_call(struct call *call)
+{
+    struct call **place = &call->control->calls;
+
+    while (*place != call) {
+        place = &(*place)->next;
+    }
+    *place = call->next;
+    link_close(call->link);
+    free(call->stage);
+    memory_wipe(&call->data_token);
+    free(call);
+}
+
+static void call_opened(void *owner, struct link *link)
+{
+    const struct call *call = owner;
+    cleanup(memory_wipe) char *text =
+        hello_to_text(&(struct hello){.from = (char *)(uintptr_t)HELLO_CONTROLLER,
+                                      .to = call->stage,
+                                      .token = call->data_token,
+                                      .address = (char *)(uintptr_t)call->control->address});
+
+    link_send_text(link, MESSAGE_HELLO, text);
+}
+
+static void call_answered(void *owner, struct link *link, const struct message *message,
+                          void *payload)
+{
+    (void)link;
+    (void)message;
+    free(payload);
+    end_call(owner);
+}
+
+/* The stage hangs up when it has heard; if it has not, its silence tells. */
+static void call_closed(void *owner, struct link *link, const char *why)
+{
+    struct call *call = owner;
+
+    (void)link;
+    log_event(LOG_DEBUG, "controller.called", "stage=%s end=\"%s\"", call->stage, why);
+    call->link = NULL;
+    end_call(call);
+}
+
+static const struct link_events call_events = {call_opened, call_answered, call_closed};
+
+int control_call(struct control *control, const char *stage, const char *token,
+                 const char *address, const char *data_token, struct error *err)
+{
+    struct guest *guest = find_or_add(control, stage);
+    struct call *call = memory_new(1, sizeof(*call));
+    const struct link_place place = {.address = address, .tls = control->tls, .name = stage};
+
+    snprintf(guest->token, sizeof(guest->token), "%s", token);
+    guest->heard_ms = clock_ms();
+    call->control = control;
+    call->stage = memory_text(stage);
+    call->data_token = memory_text(data_token);
+    call->next = control->calls;
+    control->calls = call;
+    int r = link_dial(control->loop, &place, &call_events, call, &call->link, err);
+    if (r < 0) {
+        end_call(call);
+    }
     return r;
 }
 
@@ -260,6 +353,9 @@ void control_destroy(struct control *control)
     }
     while (control->guests != NULL) {
         control_forget(control, control->guests->stage);
+    }
+    while (control->calls != NULL) {
+        end_call(control->calls);
     }
     door_close(control->door);
     tls_context_unref(control->tls);

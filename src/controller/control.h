@@ -21,8 +21,9 @@ struct control_events {
 };
 
 struct control_setup {
-    const char *host; /* numeric: where to listen, on any free port */
-    bool encrypted;   /* all links of the run, those between stages too */
+    const char *host;      /* numeric: where to listen, on any free port */
+    bool encrypted;        /* all links of the run, those between stages too */
+    const char *authority; /* of an earlier controller, as a text; NULL: a new one is made */
     const struct control_events *events;
     void *owner;
 };
@@ -36,6 +37,15 @@ const char *control_address(const struct control *control);
  * (net/credentials.h), to be freed by memory_wipe(); the old token is worth nothing. */
 int control_expect(struct control *control, const char *stage, char **ret_line,
                    struct error *err);
+/* For who may have to come back: the authority (NULL: links are not encrypted) and a stage's
+ * token, to be freed by memory_wipe(). */
+char *control_authority(const struct control *control);
+char *control_stage_token(const struct control *control, const char *stage);
+/* Expects a stage that an earlier controller started, and tells it where to dial now: `address`
+ * is that of its data links, and `data_token` opens them. One that does not dial is silent. */
+int control_call(struct control *control, const char *stage, const char *token,
+                 const char *address, const char *data_token, struct error *err);
+
 /* Milliseconds since the stage was heard; 0 for one that has not said hello yet. */
 uint64_t control_silence(const struct control *control, const char *stage);
 /* As if all of them had been heard now: who listens was away. */

@@ -74,6 +74,17 @@ void reconcile_outdate(struct reconcile *reconcile, size_t stage)
     reconcile->stages[stage].outdated = true;
 }
 
+void reconcile_adopt(struct reconcile *reconcile, size_t stage)
+{
+    reconcile->stages[stage].phase = RECONCILE_READY;
+    reconcile->stages[stage].heard = reconcile->generation;
+}
+
+void reconcile_end(struct reconcile *reconcile, size_t stage)
+{
+    reconcile->stages[stage].phase = RECONCILE_ENDING;
+}
+
 void reconcile_forgive(struct reconcile *reconcile, size_t stage, uint64_t now)
 {
     reconcile->stages[stage].tries = 0;

@@ -86,6 +86,10 @@ void reconcile_saw(struct reconcile *reconcile, size_t stage, enum reconcile_sig
                    uint64_t now);
 /* The stage's operators are others from now on. */
 void reconcile_outdate(struct reconcile *reconcile, size_t stage);
+/* An earlier controller had it ready. */
+void reconcile_adopt(struct reconcile *reconcile, size_t stage);
+/* It may be there, but cannot be taken up: it is being ended. */
+void reconcile_end(struct reconcile *reconcile, size_t stage);
 /* Forgets that it got nowhere: it is not what it was. */
 void reconcile_forgive(struct reconcile *reconcile, size_t stage, uint64_t now);
 /* The next thing to do; it counts as done. Call until it says NOTHING. */

@@ -211,9 +211,74 @@ static void a_stage_that_has_its_configuration_is_renewed_once_it_is_ready(void 
     expect(RECONCILE_RENEW, 1, 4);
 }
 
+static void one_that_falls_silent_is_fenced_at_once_and_started_when_it_has_ended(void **state)
+{
+    stages_start_are_configured_and_learn_of_each_other(state);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_PROGRESS, 5);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_SILENT, 10);
+    expect(RECONCILE_TELL_PEERS, 0, 10);
+    expect(RECONCILE_NOTHING, 0, 10);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_ENDED, 20);
+    expect(RECONCILE_START, 1, 20);
+}
+
+static void one_that_falls_silent_again_and_again_is_given_up(void **state)
+{
+    uint64_t now = 10;
+
+    stages_start_are_configured_and_learn_of_each_other(state);
+    for (unsigned i = 1; i < RECONCILE_TRIES; i++) {
+        reconcile_saw(&reconcile, 1, RECONCILE_SAW_SILENT, now);
+        expect(RECONCILE_TELL_PEERS, 0, now);
+        reconcile_saw(&reconcile, 1, RECONCILE_SAW_ENDED, now);
+        now = reconcile_next(&reconcile, now).when;
+        expect(RECONCILE_START, 1, now);
+        get_ready(now);
+    }
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_SILENT, now);
+    expect(RECONCILE_TELL_PEERS, 0, now);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_ENDED, now);
+    expect(RECONCILE_GIVE_UP, 1, now);
+}
+
+static void one_for_which_there_is_no_place_is_looked_after_now_and_then(void **state)
+{
+    stages_start_are_configured_and_learn_of_each_other(state);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_GONE, 10);
+    uint64_t now = reconcile_next(&reconcile, 10).when;
+    for (unsigned i = 0; i < 3 * RECONCILE_TRIES; i++) {
+        expect(RECONCILE_START, 1, now);
+        reconcile_saw(&reconcile, 1, RECONCILE_SAW_NO_PLACE, now);
+        struct reconcile_action action = reconcile_next(&reconcile, now);
+        assert_int_equal(action.kind, RECONCILE_NOTHING);
+        assert_int_equal(action.when, now + RECONCILE_PLACE_MS);
+        now = action.when;
+    }
+}
+
+static void what_an_earlier_controller_had_ready_is_left_alone(void **state)
+{
+    (void)state;
+    reconcile_adopt(&reconcile, 0);
+    reconcile_end(&reconcile, 1);
+    expect(RECONCILE_NOTHING, 0, 1);
+    reconcile_saw(&reconcile, 0, RECONCILE_SAW_HELLO, 2);
+    expect(RECONCILE_NOTHING, 0, 2);
+    reconcile_saw(&reconcile, 1, RECONCILE_SAW_ENDED, 3);
+    expect(RECONCILE_START, 1, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            one_that_falls_silent_is_fenced_at_once_and_started_when_it_has_ended, start, stop),
+        cmocka_unit_test_setup_teardown(one_that_falls_silent_again_and_again_is_given_up,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(
+            one_for_which_there_is_no_place_is_looked_after_now_and_then, start, stop),
+        cmocka_unit_test_setup_teardown(what_an_earlier_controller_had_ready_is_left_alone,
+                                        start, stop),
         cmocka_unit_test_setup_teardown(stages_start_are_configured_and_learn_of_each_other,
                                         start, stop),
         cmocka_unit_test_setup_teardown(

@@ -30,31 +30,6 @@ static size_t stage_index(const struct run *run, const char *name)
     return stage == NULL ? SIZE_MAX : (size_t)(stage - run->deployment->stages);
 }
 
-static void say_progress(uv_timer_t *timer)
-{
-    struct session *session = timer->data;
-    double seconds = run_seconds(session->run);
-    json_t *progress = tally_progress(session->run->tally, seconds);
-    json_t *devices = json_array();
-    struct error err;
-
-    for (size_t i = 0; i < session->n_devices; i++) {
-        struct fabric_usage usage;
-        const char *name = session->devices[i].name;
-        if (session->fabric->ops->usage(session->fabric, name, &usage, &err) == 0) {
-            json_array_append_new(devices, json_pack("{sssIsIsfsI}", "name", name, "cpu_ns",
-                                                     (json_int_t)usage.cpu_ns, "memory",
-                                                     (json_int_t)usage.memory, "cores",
-                                                     session->devices[i].cores, "sent",
-                                                     (json_int_t)usage.sent));
-        }
-    }
-    json_object_set_new(progress, "devices", devices);
-    json_object_set_new(progress, "type", json_string("progress"));
-    json_object_set_new(progress, "seconds", json_real(seconds));
-    front_say(session->front, progress);
-}
-
 static void deadline_due(uv_timer_t *timer)
 {
     run_drain(timer->data);
@@ -70,27 +45,52 @@ static void say_broker(struct session *session)
     }
 }
 
-int run_start(struct session *session, struct error *err)
+void run_open(struct session *session, struct deployment *deployment)
 {
     struct run *run = memory_new(1, sizeof(*run));
 
     session->run = run;
-    run->deployment = plan_deploy(session->plan);
-    needs_choose_images(run->deployment);
-    run->actors = memory_new(run->deployment->n_stages, sizeof(*run->actors));
-    run->speakers = memory_new(run->deployment->n_operators, sizeof(*run->speakers));
-    for (size_t i = 0; i < run->deployment->n_stages; i++) {
+    run->deployment = deployment;
+    run->actors = memory_new(deployment->n_stages, sizeof(*run->actors));
+    run->speakers = memory_new(deployment->n_operators, sizeof(*run->speakers));
+    for (size_t i = 0; i < deployment->n_stages; i++) {
         run->actors[i].session = session;
     }
     run_place_open(session);
-    run->tally = tally_create(run->deployment);
-    reconcile_init(&run->reconcile, run->deployment->n_stages, session->patience_ms);
-    control_token(run->data_token);
-    control_token(run->name);
+    run->tally = tally_create(deployment);
+    reconcile_init(&run->reconcile, deployment->n_stages, session->patience_ms);
     uv_timer_init(session->loop, &run->timer);
     uv_timer_init(session->loop, &run->progress);
     uv_timer_init(session->loop, &run->deadline);
     run->timer.data = run->progress.data = run->deadline.data = session;
+}
+
+static int open_broker(struct session *session, struct error *err)
+{
+    const struct broker_setup setup = {
+        .loop = session->loop,
+        .host = session->fabric->ops->controller_address(session->fabric),
+        .folder = session->fabric->ops->remote ? NULL : session_folder(session),
+    };
+    int r = broker_start(&setup, session->run->deployment, &session->run->broker, err);
+
+    if (r == 0) {
+        say_broker(session);
+    }
+    return r;
+}
+
+int run_start(struct session *session, struct error *err)
+{
+    struct deployment *deployment = plan_deploy(session->plan);
+
+    needs_choose_images(deployment);
+    run_open(session, deployment);
+    struct run *run = session->run;
+    run->plan = plan_to_json(session->plan);
+    run_foresee(session->plan, run->actors, deployment->n_stages);
+    control_token(run->data_token);
+    control_token(run->name);
     if (session->request->state != NULL) {
         int r = memory_folder_open(session->request->state, session->application->graph->name,
                                    run->name, sizeof(run->name), &run->memory, err);
@@ -98,16 +98,10 @@ int run_start(struct session *session, struct error *err)
             return r;
         }
     }
-    const struct broker_setup broker = {
-        .loop = session->loop,
-        .host = session->fabric->ops->controller_address(session->fabric),
-        .folder = session_folder(session),
-    };
-    int r = broker_start(&broker, run->deployment, &run->broker, err);
+    int r = open_broker(session, err);
     if (r < 0) {
         return r;
     }
-    say_broker(session);
     run_reconcile(session);
     return 0;
 }
@@ -156,6 +150,7 @@ void run_stop(struct session *session)
     run_free_update(run);
     run_place_close(run);
     tally_destroy(run->tally);
+    json_decref(run->plan);
     broker_stop(run->broker);
     memory_folder_close(run->memory);
     reconcile_finish(&run->reconcile);
@@ -167,59 +162,9 @@ void run_stop(struct session *session)
     close_timer(run, &run->deadline);
 }
 
-static void warn(struct session *session)
-{
-    for (;;) {
-        cleanup(memory_free) char *text = tally_warning(session->run->tally);
-
-        if (text == NULL) {
-            return;
-        }
-        front_say(session->front, json_pack("{ssss}", "type", "warning", "text", text));
-    }
-}
-
-/* Ends with an error when the sinks have not got all that they should have. */
-static void fail_if_refused(struct session *session, json_int_t lost, json_int_t accepted)
-{
-    unsigned long long refused = tally_refused(session->run->tally);
-    struct error err;
-
-    if (lost > 0) {
-        error_set(&err, -EIO,
-                  "%lld of %lld frames were not delivered: an operator refused them, and said "
-                  "why above",
-                  (long long)lost, (long long)accepted);
-        session_fail(session, &err, EX_IOERR);
-    } else if (refused > 0) {
-        error_set(&err, -EBADMSG, "%llu frame%s refused on the way, and arrived empty", refused,
-                  refused == 1 ? " was" : "s were");
-        session_fail(session, &err, EX_DATAERR);
-    }
-}
-
-/* The last word, once every stage is gone. */
-static void say_report(struct session *session)
-{
-    struct run *run = session->run;
-    const struct plan *plan = session->plan;
-    cleanup(memory_free) double *busy = run_predict_busy(plan, run->deployment->n_stages);
-    json_t *report = tally_final(run->tally, run->seconds, busy);
-
-    json_object_set_new(
-        report, "predicted",
-        json_pack("{sfsf}", "rate", plan->rate, "latency_ms", plan->latency * 1000));
-    const json_t *frames = json_object_get(report, "frames");
-    json_int_t lost = json_integer_value(json_object_get(frames, "lost"));
-    json_int_t accepted = json_integer_value(json_object_get(frames, "accepted"));
-    front_say(session->front, json_pack("{ssso}", "type", "report", "report", report));
-    fail_if_refused(session, lost, accepted);
-    session_close(session, EX_OK);
-}
-
 static void farewell_due(uv_timer_t *timer)
 {
-    say_report(timer->data);
+    run_say_report(timer->data);
 }
 
 /* Every frame is done: the stages end by themselves, or are ended when the fabric closes. */
@@ -287,7 +232,7 @@ static void stage_ready(struct session *session, size_t index, const json_t *mes
         reconcile_count(&run->reconcile, RECONCILE_READY) == run->deployment->n_stages) {
         run->ready = true;
         note_begin(run);
-        uv_timer_start(&run->progress, say_progress, PROGRESS_MS, PROGRESS_MS);
+        uv_timer_start(&run->progress, run_say_progress, PROGRESS_MS, PROGRESS_MS);
         front_say(session->front, json_pack("{ss}", "type", "running"));
         if (session->request->seconds > 0) {
             uv_timer_start(&run->deadline, deadline_due,
@@ -347,7 +292,7 @@ void run_said(struct session *session, const char *stage, const json_t *message)
     struct actor *actor = &run->actors[index];
     if (strcmp(type, "report") == 0) {
         run_heard_report(session, index, message);
-        warn(session);
+        run_warn(session);
     } else if (strcmp(type, "ready") == 0) {
         stage_ready(session, index, message);
     } else if (strcmp(type, "log") == 0) {
@@ -381,6 +326,6 @@ void run_gone(struct session *session, const char *stage, const char *how)
     }
     run->actors[index].gone = true;
     if (all(run, is_gone)) {
-        say_report(session);
+        run_say_report(session);
     }
 }

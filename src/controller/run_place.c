@@ -27,9 +27,6 @@ void run_place_open(struct session *session)
     for (size_t i = 0; i < run->deployment->n_stages; i++) {
         run->actors[i].planned = memory_text(run->deployment->stages[i].device);
     }
-    if (session->plan != NULL) {
-        run_foresee(session->plan, run->actors, run->deployment->n_stages);
-    }
 }
 
 void run_place_close(struct run *run)

@@ -222,6 +222,18 @@ void run_silent_stage(struct session *session, size_t index)
     run_reconcile(session);
 }
 
+void run_replace_stage(struct session *session, size_t index)
+{
+    struct run *run = session->run;
+    struct error err;
+
+    reconcile_end(&run->reconcile, index);
+    if (session->fabric->ops->stop(session->fabric, run->deployment->stages[index].name, ended,
+                                   &run->actors[index], &err) < 0) {
+        session_fail(session, &err, EX_UNAVAILABLE);
+    }
+}
+
 static int carry_out(struct session *session, const struct reconcile_action *action,
                      struct error *err)
 {
@@ -269,24 +281,22 @@ void run_reconcile(struct session *session)
 
         action = reconcile_next(&session->run->reconcile, now);
         if (action.kind == RECONCILE_NOTHING) {
+            run_save(session);
             if (action.when > 0) {
                 uv_timer_start(&session->run->timer, timer_due,
                                action.when > now ? action.when - now : 1, 0);
             }
             return;
         }
+        session->run->unsaved = true;
         if (carry_out(session, &action, &err) < 0) {
             session_fail(session, &err, EX_UNAVAILABLE);
         }
     }
 }
 
-/* Stages stand in the deployment as their groups and replicas stand in the plan: calls `tell`
- * for each, with the cores that it is foreseen to use. */
-static void each_stage(const struct plan *plan, size_t n_stages,
-                       void (*tell)(void *owner, size_t stage, const struct plan_group *group,
-                                    const struct plan_replica *replica, double cores),
-                       void *owner)
+/* Stages stand in the deployment as their groups and replicas stand in the plan. */
+void run_foresee(const struct plan *plan, struct actor *actors, size_t n_stages)
 {
     size_t n = 0;
 
@@ -299,46 +309,11 @@ static void each_stage(const struct plan *plan, size_t n_stages,
             double cores = plan->rate * replica->share / replica->instances *
                            planner_cost(plan->problem, group->from, group->to, type);
 
-            for (unsigned k = 0; k < replica->instances && n < n_stages; k++) {
-                tell(owner, n++, group, replica, cores);
+            for (unsigned k = 0; k < replica->instances && n < n_stages; k++, n++) {
+                actors[n].cores = cores;
+                actors[n].busy = cores / plan->problem->devices[replica->device].cores;
+                actors[n].memory = group->memory;
             }
         }
     }
-}
-
-struct prediction {
-    const struct plan *plan;
-    double *busy;
-};
-
-static void predict(void *owner, size_t stage, const struct plan_group *group,
-                    const struct plan_replica *replica, double cores)
-{
-    const struct prediction *prediction = owner;
-
-    (void)group;
-    prediction->busy[stage] = cores / prediction->plan->problem->devices[replica->device].cores;
-}
-
-double *run_predict_busy(const struct plan *plan, size_t n_stages)
-{
-    const struct prediction prediction = {plan, memory_new(n_stages, sizeof(double))};
-
-    each_stage(plan, n_stages, predict, (void *)(uintptr_t)&prediction);
-    return prediction.busy;
-}
-
-static void foresee(void *owner, size_t stage, const struct plan_group *group,
-                    const struct plan_replica *replica, double cores)
-{
-    struct actor *actor = (struct actor *)owner + stage;
-
-    (void)replica;
-    actor->cores = cores;
-    actor->memory = group->memory;
-}
-
-void run_foresee(const struct plan *plan, struct actor *actors, size_t n_stages)
-{
-    each_stage(plan, n_stages, foresee, actors);
 }

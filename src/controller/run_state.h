@@ -17,6 +17,7 @@ struct actor {
     char *planned;     /* the device it was planned for; where it is says the deployment */
     unsigned life;     /* how often it has ended */
     double cores;      /* CPU that the plan foresees; 0: not known */
+    double busy;       /* the same as a part of its device's */
     uint64_t memory;   /* bytes */
     bool placeless;    /* no device can take it now */
     bool finished, gone;
@@ -39,6 +40,8 @@ struct run {
     struct actor *actors;
     struct speaker *speakers; /* by operator of the deployment */
     struct tally *tally;
+    json_t *plan; /* plan_to_json() */
+    bool unsaved; /* something changed that a controller that comes back has to know */
     struct application *now;      /* what it was updated to; NULL: it was not */
     struct update *update;        /* that may have to be undone, or NULL */
     struct application *before;   /* what it was then; NULL: as the session's */
@@ -53,6 +56,11 @@ struct run {
     bool draining, stopping;
 };
 
+/* run_report.c: once a second; what operators refused; the last word, once every stage is gone.
+ */
+void run_say_progress(uv_timer_t *timer);
+void run_warn(struct session *session);
+void run_say_report(struct session *session);
 /* What a stage told of itself: how far it has got, and that it ends, and why. */
 void run_heard_report(struct session *session, size_t index, const json_t *report);
 void run_heard_failure(struct session *session, size_t index, const json_t *message);
@@ -64,6 +72,16 @@ void run_silent_stage(struct session *session, size_t index);
 void run_place_open(struct session *session);
 void run_place_close(struct run *run);
 bool run_place(struct session *session, size_t index);
+/* run_resume.c: a run that outlives its controller. run_save() keeps what is needed, if that
+ * has changed; run_resume() takes up a run that was left, as it was kept. -ESTALE: it is that
+ * of another manifest; -EINVAL: it cannot be read. */
+void run_save(struct session *session);
+int run_resume(struct session *session, const char *saved, struct error *err);
+/* Ends a stage of an earlier controller, which may not be there, and starts it anew. */
+void run_replace_stage(struct session *session, size_t index);
+/* What run_start() and run_resume() have in common: timers, and what is foreseen. Takes
+ * `deployment`. */
+void run_open(struct session *session, struct deployment *deployment);
 /* Looks whether the last update has proved itself. */
 void run_check_update(struct session *session);
 /* A stage does not get anywhere: false when no update is to blame. */
@@ -72,9 +90,7 @@ void run_free_update(struct run *run);
 /* Does what the reconciler says until it has nothing to say. */
 void run_reconcile(struct session *session);
 double run_seconds(const struct run *run); /* since every stage was ready */
-/* By stage: the part of its device's CPU that the plan foresaw. malloc'ed. */
-double *run_predict_busy(const struct plan *plan, size_t n_stages);
-/* What the plan foresees of each stage, in cores and bytes. */
+/* What the plan foresees of each stage. */
 void run_foresee(const struct plan *plan, struct actor *actors, size_t n_stages);
 
 #endif

@@ -31,27 +31,13 @@ static void stage_hello(void *owner, const char *stage)
     }
 }
 
-/* A stage on another machine wants a piece of a file. */
-static void give_piece(struct session *session, const char *stage, const json_t *message)
-{
-    cleanup(memory_free) struct carry_piece *piece = memory_new(1, sizeof(*piece));
-    struct error err;
-
-    if (carry_answer(session->carry, stage, message, piece, &err) == 0) {
-        control_send_piece(session->control, stage, piece->offset, piece->bytes, piece->size);
-    } else {
-        control_send(session->control, stage,
-                     json_pack("{ssso}", "type", "no-file", "error", json_line(err.text)));
-    }
-}
-
 static void stage_said(void *owner, const char *stage, const json_t *message)
 {
     struct session *session = owner;
     const char *type = json_string_value(json_object_get(message, "type"));
 
     if (type != NULL && strcmp(type, "fetch") == 0) {
-        give_piece(session, stage, message);
+        session_give_piece(session, stage, message);
     } else if (session->measuring != NULL) {
         measuring_said(session, stage, message);
     } else if (session->run != NULL) {
@@ -106,7 +92,7 @@ static void device_changed(void *owner, const char *device, bool usable, const c
     }
 }
 
-void session_close(struct session *session, int code)
+static void end(struct session *session, int code, bool leave)
 {
     if (session->closing) {
         return;
@@ -117,8 +103,22 @@ void session_close(struct session *session, int code)
     measuring_stop(session);
     run_stop(session);
     control_destroy(STEAL(session->control));
+    if (leave && session->fabric != NULL && session->fabric->ops->leave != NULL) {
+        session->fabric->ops->leave(STEAL(session->fabric));
+    }
     fabric_closep(&session->fabric);
     front_close(STEAL(session->front));
+}
+
+void session_close(struct session *session, int code)
+{
+    end(session, code, false);
+}
+
+/* A run that only measures has nothing to leave. */
+void session_leave(struct session *session)
+{
+    end(session, EX_OK, session->run != NULL);
 }
 
 void session_fail(struct session *session, const struct error *err, int otherwise)
@@ -167,7 +167,9 @@ static int open_fabric(struct session *session, const struct application *applic
         session_note(session, "%s", note);
     }
     session->n_devices = session->fabric->ops->devices(session->fabric, &session->devices);
+    cleanup(memory_wipe) char *authority = session_saved_authority(session);
     const struct control_setup control = {
+        .authority = authority,
         .host = session->fabric->ops->controller_address(session->fabric),
         .encrypted = request->tls == REQUEST_TLS_ON ||
                      (request->tls == REQUEST_TLS_AUTO && session->fabric->ops->exposed),
@@ -209,47 +211,6 @@ const char *session_folder(const struct session *session)
 
     return memory != NULL ? memory_folder_path(memory)
                           : session->fabric->ops->folder(session->fabric);
-}
-
-int session_start_stage(struct session *session, const struct stage_start *what,
-                        struct error *err)
-{
-    const struct deployment_stage *stage = &what->deployment->stages[what->index];
-    cleanup(memory_wipe) char *credentials = NULL;
-    size_t n_mounts = 0;
-    int r = control_expect(session->control, stage->name, &credentials, err);
-
-    if (r < 0) {
-        return r;
-    }
-    struct fabric_mount *mounts =
-        needs_mounts(what->deployment, stage->group, session_folder(session), &n_mounts);
-    const struct fabric_start start = {
-        .stage = stage->name,
-        .device = stage->device,
-        .life = what->life,
-        .controller = control_address(session->control),
-        .credentials = credentials,
-        .image = stage->image,
-        .n_mounts = n_mounts,
-        .mounts = mounts,
-        .memory = session->fabric->ops->remote ? what->memory : 0,
-        .cores = what->cores,
-    };
-
-    if (session->fabric->ops->remote) {
-        r = carry_offer(session->carry, stage->name, n_mounts, mounts, err);
-    }
-    if (r == 0) {
-        r = session->fabric->ops->start(session->fabric, &start, what->done, what->owner, err);
-    }
-    needs_free_mounts(mounts, n_mounts);
-    return r;
-}
-
-json_t *session_files(const struct session *session, const char *stage)
-{
-    return carry_list(session->carry, stage);
 }
 
 void session_measured(struct session *session)
@@ -302,6 +263,9 @@ void session_start(struct session *session, struct request *request,
     }
     if (session->fabric->ops->remote) {
         session_watch(session);
+    }
+    if (session_resume(session)) {
+        return;
     }
     measuring_start(session);
 }

@@ -58,6 +58,9 @@ void session_start(struct session *session, struct request *request,
                    struct application *application);
 /* Gives it another manifest, when that is UPDATE_IN_PLACE; only then it takes it. */
 enum update_kind session_update(struct session *session, struct application **after);
+/* Ends at once, and leaves the stages to a later controller; where they cannot outlive this
+ * one, they end. */
+void session_leave(struct session *session);
 /* Lets the frames under way arrive, then closes. */
 void session_drain(struct session *session);
 /* After the loop has run out; returns the exit code. */
@@ -90,6 +93,15 @@ struct stage_start {
 /* Asks the fabric for it, with all it needs. */
 int session_start_stage(struct session *session, const struct stage_start *what,
                         struct error *err);
+/* Gives it the piece that it wants. */
+void session_give_piece(struct session *session, const char *stage, const json_t *message);
+
+/* run_resume.c: the authority that an earlier controller kept, to be freed by memory_wipe();
+ * NULL: there is none. */
+char *session_saved_authority(const struct session *session);
+/* Takes up what it left, if it left anything; false: the application begins anew, and what was
+ * left and cannot be taken up is ended. */
+bool session_resume(struct session *session);
 /* What the stage has to fetch before it can do what it is asked, for the message that asks. */
 json_t *session_files(const struct session *session, const char *stage);
 

@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -176,6 +177,36 @@ int authority_create(struct authority **ret_authority, struct error *err)
         !finish_authority(authority->certificate, authority->key)) {
         authority_destroy(authority);
         return error_set(err, -EIO, "cannot make a certificate authority");
+    }
+    *ret_authority = authority;
+    return 0;
+}
+
+char *authority_to_text(const struct authority *authority)
+{
+    cleanup(memory_wipe) char *key = key_text(authority->key);
+    cleanup(memory_free) char *certificate = certificate_text(authority->certificate);
+
+    if (key == NULL || certificate == NULL) {
+        abort();
+    }
+    return memory_format("%s%s", key, certificate);
+}
+
+int authority_from_text(const char *text, struct authority **ret_authority, struct error *err)
+{
+    struct authority *authority = memory_new(1, sizeof(*authority));
+    BIO *memory = BIO_new_mem_buf(text, -1);
+
+    if (memory != NULL) {
+        authority->key = PEM_read_bio_PrivateKey(memory, NULL, NULL, NULL);
+        authority->certificate = PEM_read_bio_X509(memory, NULL, NULL, NULL);
+    }
+    BIO_free(memory);
+    if (authority->key == NULL || authority->certificate == NULL ||
+        X509_check_private_key(authority->certificate, authority->key) != 1) {
+        authority_destroy(authority);
+        return error_set(err, -EINVAL, "what was kept of a certificate authority is none");
     }
     *ret_authority = authority;
     return 0;

@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/test.h"
 #include "net/authority.h"
 #include "net/credentials.h"
@@ -150,6 +151,33 @@ static void a_device_without_a_clock_believes_it(void **state)
     discard(&issued);
 }
 
+static void one_that_takes_its_place_signs_what_is_believed(void **state)
+{
+    cleanup(memory_wipe) char *text = authority_to_text(*state);
+    struct authority *second = NULL;
+    struct error err;
+
+    assert_int_equal(authority_from_text(text, &second, &err), 0);
+    struct issued first = issue(*state, "fit-1"), later = issue(second, "detect-1");
+    assert_int_equal(X509_cmp(first.authority, later.authority), 0);
+    assert_int_equal(X509_verify(later.own, X509_get0_pubkey(first.authority)), 1);
+    discard(&first);
+    discard(&later);
+    authority_destroy(second);
+}
+
+static void what_is_no_authority_is_refused(void **state)
+{
+    cleanup(memory_wipe) char *text = authority_to_text(*state);
+    struct authority *other = NULL;
+    struct error err;
+
+    assert_int_equal(authority_from_text("", &other, &err), -EINVAL);
+    text[strlen(text) / 2] = '!';
+    assert_int_equal(authority_from_text(text, &other, &err), -EINVAL);
+    assert_null(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +188,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_name_is_refused, start, stop),
         cmocka_unit_test_setup_teardown(no_two_have_a_key_or_a_number_in_common, start, stop),
         cmocka_unit_test_setup_teardown(a_device_without_a_clock_believes_it, start, stop),
+        cmocka_unit_test_setup_teardown(one_that_takes_its_place_signs_what_is_believed, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(what_is_no_authority_is_refused, start, stop),
     };
     return cmocka_run_group_tests_name("authority", tests, NULL, NULL);
 }

@@ -1,0 +1,238 @@
+/* A run that outlives its controller, which may be killed, or moved to another machine: what
+ * the next one has to know is kept by the fabric whenever it changes, and the next one takes
+ * the stages up as they stream on. It calls each where its data links are; one that does not
+ * answer, or was not ready, or is not there any more, is ended and started again like any that
+ * was lost.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "controller/run_state.h"
+
+enum { VERSION = 1 };
+
+/* What tells one manifest from another. */
+static char *fingerprint(const struct session *session)
+{
+    struct deployment *uncut = application_uncut(
+        session->run != NULL && session->run->now != NULL ? session->run->now
+                                                          : session->application,
+        "all", "any");
+    cleanup(json_decrefp) json_t *json = deployment_to_json(uncut);
+
+    deployment_destroy(uncut);
+    return json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+}
+
+static json_t *stage_to_json(const struct session *session, size_t index)
+{
+    const struct actor *actor = &session->run->actors[index];
+    const char *name = session->run->deployment->stages[index].name;
+    bool ready = session->run->reconcile.stages[index].phase == RECONCILE_READY;
+    cleanup(memory_wipe) char *token = control_stage_token(session->control, name);
+
+    return json_pack("{sssisfsfsIss*ss*}", "planned", actor->planned, "life", (int)actor->life,
+                     "cores", actor->cores, "busy", actor->busy, "memory",
+                     (json_int_t)actor->memory, "address", ready ? actor->address : NULL,
+                     "token", token);
+}
+
+static char *to_text(const struct session *session)
+{
+    const struct run *run = session->run;
+    cleanup(memory_wipe) char *authority = control_authority(session->control);
+    cleanup(memory_free) char *manifest = fingerprint(session);
+    json_t *stages = json_array();
+
+    for (size_t i = 0; i < run->deployment->n_stages; i++) {
+        json_array_append_new(stages, stage_to_json(session, i));
+    }
+    cleanup(json_decrefp) json_t *json = json_pack(
+        "{sisssssssosOsoss*}", "version", VERSION, "manifest", manifest, "run", run->name,
+        "data_token", run->data_token, "deployment", deployment_to_json(run->deployment),
+        "plan", run->plan, "stages", stages, "authority", authority);
+    return json_dumps(json, JSON_COMPACT);
+}
+
+void run_save(struct session *session)
+{
+    struct run *run = session->run;
+
+    if (!run->unsaved || session->fabric->ops->save == NULL) {
+        return;
+    }
+    run->unsaved = false;
+    cleanup(memory_wipe) char *text = to_text(session);
+    session->fabric->ops->save(session->fabric, text);
+}
+
+static void take_stage(struct actor *actor, const json_t *json)
+{
+    const char *planned = json_string_value(json_object_get(json, "planned"));
+    json_int_t memory = json_integer_value(json_object_get(json, "memory"));
+
+    if (planned != NULL) {
+        free(actor->planned);
+        actor->planned = memory_text(planned);
+    }
+    actor->life = (unsigned)json_integer_value(json_object_get(json, "life"));
+    actor->cores = json_number_value(json_object_get(json, "cores"));
+    actor->busy = json_number_value(json_object_get(json, "busy"));
+    actor->memory = memory > 0 ? (uint64_t)memory : 0;
+    actor->address = memory_text(json_string_value(json_object_get(json, "address")));
+}
+
+struct present {
+    const struct run *run;
+    bool *there;
+};
+
+static void saw_stage(void *owner, const char *stage, const char *device)
+{
+    const struct present *present = owner;
+    const struct deployment_stage *known = deployment_stage(present->run->deployment, stage);
+
+    if (known != NULL && strcmp(known->device, device) == 0) {
+        present->there[known - present->run->deployment->stages] = true;
+    }
+}
+
+/* Calls the stages that can be taken up; the others end. */
+static int call_stages(struct session *session, const json_t *stages, struct error *err)
+{
+    struct run *run = session->run;
+    size_t n_stages = run->deployment->n_stages;
+    cleanup(memory_free) bool *there = memory_new(n_stages, sizeof(*there));
+    const struct present present = {run, there};
+    int r = session->fabric->ops->list(session->fabric, saw_stage, (void *)(uintptr_t)&present,
+                                       err);
+
+    for (size_t i = 0; i < n_stages && r == 0; i++) {
+        const char *name = run->deployment->stages[i].name;
+        const char *token =
+            json_string_value(json_object_get(json_array_get(stages, i), "token"));
+        const char *address = run->actors[i].address;
+        struct error ignored;
+
+        if (there[i] && token != NULL && address != NULL &&
+            control_call(session->control, name, token, address, run->data_token, &ignored) ==
+                0) {
+            reconcile_adopt(&run->reconcile, i);
+        } else {
+            run_replace_stage(session, i);
+        }
+    }
+    return r;
+}
+
+static int read_saved(const struct session *session, const char *saved, json_t **ret_json,
+                      struct error *err)
+{
+    cleanup(json_decrefp) json_t *json = json_loads(saved, JSON_REJECT_DUPLICATES, NULL);
+    const char *manifest = json_string_value(json_object_get(json, "manifest"));
+    cleanup(memory_free) char *now = fingerprint(session);
+
+    if (json_integer_value(json_object_get(json, "version")) != VERSION || manifest == NULL) {
+        return error_set(err, -EINVAL,
+                         "what an earlier controller kept of the run is unreadable");
+    }
+    if (strcmp(manifest, now) != 0) {
+        return error_set(err, -ESTALE, "the application was changed while no controller ran");
+    }
+    *ret_json = json_incref(json);
+    return 0;
+}
+
+int run_resume(struct session *session, const char *saved, struct error *err)
+{
+    cleanup(json_decrefp) json_t *json = NULL;
+    struct deployment *deployment = NULL;
+    int r = read_saved(session, saved, &json, err);
+
+    if (r == 0) {
+        r = deployment_from_json(json_object_get(json, "deployment"), &deployment, err);
+    }
+    const char *name = json_string_value(json_object_get(json, "run"));
+    const char *token = json_string_value(json_object_get(json, "data_token"));
+    const json_t *stages = json_object_get(json, "stages");
+    if (r < 0) {
+        return r;
+    }
+    if (name == NULL || token == NULL || json_array_size(stages) != deployment->n_stages) {
+        deployment_destroy(deployment);
+        return error_set(err, -EINVAL,
+                         "what an earlier controller kept of the run is unreadable");
+    }
+    run_open(session, deployment);
+    struct run *run = session->run;
+    snprintf(run->name, sizeof(run->name), "%s", name);
+    snprintf(run->data_token, sizeof(run->data_token), "%s", token);
+    run->plan = json_incref(json_object_get(json, "plan"));
+    for (size_t i = 0; i < deployment->n_stages; i++) {
+        take_stage(&run->actors[i], json_array_get(stages, i));
+    }
+    front_say(session->front,
+              json_pack("{sssOss}", "type", "plan", "plan", run->plan, "explanation",
+                        "the plan of the controller before this one\n"));
+    r = call_stages(session, stages, err);
+    run_reconcile(session);
+    return r;
+}
+
+/* What an earlier controller kept of its run; NULL: there was none. */
+static const char *saved_run(const struct session *session)
+{
+    const struct fabric_ops *ops = session->fabric->ops;
+
+    return ops->saved != NULL ? ops->saved(session->fabric) : NULL;
+}
+
+char *session_saved_authority(const struct session *session)
+{
+    const char *saved = saved_run(session);
+    cleanup(json_decrefp) json_t *json =
+        saved != NULL ? json_loads(saved, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+    return memory_text(json_string_value(json_object_get(json, "authority")));
+}
+
+static void ignore_end(void *owner, const struct error *err)
+{
+    (void)owner;
+    (void)err;
+}
+
+/* What is left of a run that cannot be taken up. */
+static void end_stage(void *owner, const char *stage, const char *device)
+{
+    struct session *session = owner;
+    struct error ignored;
+
+    (void)device;
+    (void)session->fabric->ops->stop(session->fabric, stage, ignore_end, session, &ignored);
+}
+
+bool session_resume(struct session *session)
+{
+    struct error err;
+
+    if (saved_run(session) == NULL) {
+        return false;
+    }
+    if (run_resume(session, saved_run(session), &err) == 0) {
+        session_note(session, "the run of an earlier controller goes on");
+        return true;
+    }
+    session_note(session, "%s: it begins anew", err.text);
+    if (session->run != NULL) {
+        run_stop(session);
+    }
+    (void)session->fabric->ops->list(session->fabric, end_stage, session, &err);
+    return false;
+}
