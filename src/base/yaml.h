@@ -74,6 +74,11 @@ struct yaml_key {
      * only texts. */
     const struct yaml_key *keys;
     const char *choices; /* "throughput|latency": the text is one of these; NULL: any */
+    /* What schemas say besides, for readers that know no more of a text than that: what it
+     * stands for ("integer", "number", "time", "text|integer"; NULL: a text), a regular
+     * expression for it, or for each in the list; the most items, or the largest number. */
+    const char *type, *pattern;
+    unsigned most;
 };
 
 /* Compares a node and everything below it with a table; -EINVAL with a sentence. Keys that are

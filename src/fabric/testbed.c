@@ -24,38 +24,39 @@
 const struct testbed_device testbed_default = {
     .cores = 0.3, .memory = 1000000000, .link_rate = 12.5e6, .latency_ms = 0.3};
 
-#define SHAPE_KEYS                                                                           \
-    {"cpu", YAML_TEXT, false, "cores, 0.3 or 300m", "CPU quota", NULL, NULL},                \
-        {"memory", YAML_TEXT, false, "a size, 512M or 1Gi", "memory limit", NULL, NULL},     \
-        {"link", YAML_TEXT, false, "a rate, 100Mbit/s", "link, each direction", NULL, NULL}, \
-    {                                                                                        \
-        "latency", YAML_TEXT, false, "a duration, 2ms", "of the link, one way", NULL, NULL   \
+#define SHAPE_KEYS                                                                       \
+    {"cpu", YAML_TEXT, false, "cores, 0.3 or 300m", .help = "CPU quota"},                \
+        {"memory", YAML_TEXT, false, "a size, 512M or 1Gi", .help = "memory limit"},     \
+        {"link", YAML_TEXT, false, "a rate, 100Mbit/s", .help = "link, each direction"}, \
+    {                                                                                    \
+        "latency", YAML_TEXT, false, "a duration, 2ms", .help = "of the link, one way"   \
     }
 
 static const struct yaml_key shape_keys[] = {SHAPE_KEYS, {0}};
 
 static const struct yaml_key device_keys[] = {
-    {"name", YAML_TEXT, true, "a name, a-z 0-9 -", "unique; with count, NAME-1, …", NULL, NULL},
-    {"count", YAML_TEXT, false, "an integer", "how many of them", NULL, NULL},
+    {"name", YAML_TEXT, true, "a name, a-z 0-9 -", .help = "unique; with count, NAME-1, …"},
+    {"count", YAML_TEXT, false, "an integer", .help = "how many of them"},
     SHAPE_KEYS,
-    {"has", YAML_LIST, false, "a list of words", "what `on: {has: …}` may ask for", NULL, NULL},
-    {"type", YAML_TEXT, false, "a name", "devices of one type share a profile", NULL, NULL},
+    {"has", YAML_LIST, false, "a list of words", .help = "what `on: {has: …}` may ask for"},
+    {"type", YAML_TEXT, false, "a name", .help = "devices of one type share a profile"},
     {0}};
 
 static const struct yaml_key metadata_keys[] = {
-    {"name", YAML_TEXT, true, "a name", "of the testbed", NULL, NULL}, {0}};
+    {"name", YAML_TEXT, true, "a name", .help = "of the testbed"}, {0}};
 
 static const struct yaml_key spec_keys[] = {
-    {"defaults", YAML_MAP, false, "a map", "what devices do not say", shape_keys, NULL},
-    {"devices", YAML_LIST, true, "a list of maps", "the devices", device_keys, NULL},
+    {"defaults", YAML_MAP, false, "a map", .help = "what devices do not say",
+     .keys = shape_keys},
+    {"devices", YAML_LIST, true, "a list of maps", .help = "the devices", .keys = device_keys},
     {0}};
 
 const struct yaml_key testbed_keys[] = {
-    {"apiVersion", YAML_TEXT, true, "brume.dev/v1alpha1", "the form", NULL,
-     "brume.dev/v1alpha1"},
-    {"kind", YAML_TEXT, true, "Testbed", "what this is", NULL, "Testbed"},
-    {"metadata", YAML_MAP, true, "a map", "its name", metadata_keys, NULL},
-    {"spec", YAML_MAP, true, "a map", "the devices", spec_keys, NULL},
+    {"apiVersion", YAML_TEXT, true, "brume.dev/v1alpha1", .help = "the form",
+     .choices = "brume.dev/v1alpha1"},
+    {"kind", YAML_TEXT, true, "Testbed", .help = "what this is", .choices = "Testbed"},
+    {"metadata", YAML_MAP, true, "a map", .help = "its name", .keys = metadata_keys},
+    {"spec", YAML_MAP, true, "a map", .help = "the devices", .keys = spec_keys},
     {0}};
 
 static int bad(const struct yaml_node *node, const char *key, const char *form,

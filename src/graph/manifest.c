@@ -137,7 +137,8 @@ static int read_replicas(const struct yaml_node *replicas, struct graph_operator
     if (strcmp(replicas->text, "auto") == 0) {
         return 0;
     }
-    if (strcmp(replicas->text, "off") == 0) {
+    /* What kubectl makes of `off`. */
+    if (strcmp(replicas->text, "off") == 0 || strcmp(replicas->text, "false") == 0) {
         step->replicas = 1;
         return 0;
     }

@@ -1,11 +1,18 @@
 #include "graph/manifest_keys.h"
 
+#include "graph/deployment.h"
+#include "graph/graph.h"
+
+#define LABEL  "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+#define NUMBER "([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][-+]?[0-9]+)?"
+
 static const struct yaml_key metadata_keys[] = {
     {.name = "name",
      .kinds = YAML_TEXT,
      .required = true,
      .form = "a name of a-z, 0-9 and -",
-     .help = "The application's name."},
+     .help = "The application's name.",
+     .pattern = "^" LABEL "$"},
     {.name = "namespace",
      .kinds = YAML_TEXT,
      .form = "a name",
@@ -24,22 +31,27 @@ static const struct yaml_key qos_keys[] = {
     {.name = "rate",
      .kinds = YAML_TEXT,
      .form = "a rate such as 5/s or 300/min",
-     .help = "Frames that must reach the sinks; the plan says when it cannot be."},
+     .help = "Frames that must reach the sinks; the plan says when it cannot be.",
+     .pattern = "^" NUMBER "/(s|min|h)$"},
     {.name = "latency",
      .kinds = YAML_TEXT,
      .form = "a duration such as 2s or 100ms",
-     .help = "The longest that a frame may take from its source to its sinks."},
+     .help = "The longest that a frame may take from its source to its sinks.",
+     .pattern = "^" NUMBER "(us|ms|s|min|h)$"},
     {0}};
 
 static const struct yaml_key on_keys[] = {
     {.name = "has",
      .kinds = YAML_LIST,
      .form = "a list of words such as [camera]",
-     .help = "Only a device that has all of these may run the operator."},
+     .help = "Only a device that has all of these may run the operator.",
+     .pattern = "^" LABEL "$",
+     .most = GRAPH_HAS_MAX},
     {.name = "device",
      .kinds = YAML_TEXT,
      .form = "a device's name",
-     .help = "Only this device may run the operator."},
+     .help = "Only this device may run the operator.",
+     .pattern = "^[-.a-z0-9]{1,253}$"},
     {0}};
 
 static const struct yaml_key operator_keys[] = {
@@ -47,17 +59,21 @@ static const struct yaml_key operator_keys[] = {
      .kinds = YAML_TEXT,
      .required = true,
      .form = "a name of a-z, 0-9 and -",
-     .help = "The operator's name, once per application."},
+     .help = "The operator's name, once per application.",
+     .pattern = "^" LABEL "$"},
     {.name = "use",
      .kinds = YAML_TEXT,
      .required = true,
      .form = "an operator from `brume operators`",
-     .help = "What it does."},
+     .help = "What it does.",
+     .pattern = "^" LABEL "$"},
     {.name = "in",
      .kinds = YAML_LIST,
      .form = "a list of operators such as [picture, boxes]",
      .help = "Whose output each input port reads, joined by sequence number. An output other "
-             "than the first is `operator.port`. A source has none."},
+             "than the first is `operator.port`. A source has none.",
+     .pattern = "^" LABEL "(\\..+)?$",
+     .most = DEPLOYMENT_INPUTS_MAX},
     {.name = "with",
      .kinds = YAML_MAP,
      .form = "a map of parameters",
@@ -71,7 +87,9 @@ static const struct yaml_key operator_keys[] = {
      .kinds = YAML_TEXT | YAML_LIST,
      .form = "auto, none or a list of cuts such as [12, 30]",
      .help = "Where the network of a `model` is cut: where the planner sees fit (auto, the "
-             "default), nowhere, or before exactly these layers."},
+             "default), nowhere, or before exactly these layers.",
+     .pattern = "^(auto|none)$",
+     .most = GRAPH_CUTS_MAX},
     {.name = "link",
      .kinds = YAML_TEXT,
      .form = "exact, f16 or u8",
@@ -84,7 +102,10 @@ static const struct yaml_key operator_keys[] = {
      .kinds = YAML_TEXT,
      .form = "auto, off or a whole number",
      .help = "How many devices may share its frames: what the planner sees fit (auto, the "
-             "default), one, or at most so many."},
+             "default), one, or at most so many.",
+     .type = "text|integer",
+     .pattern = "^(auto|off)$",
+     .most = GRAPH_REPLICAS_MAX},
     {0}};
 
 static const struct yaml_key spec_keys[] = {
@@ -104,7 +125,8 @@ static const struct yaml_key spec_keys[] = {
      .required = true,
      .form = "a list of operators",
      .help = "The processing steps, in any order.",
-     .keys = operator_keys},
+     .keys = operator_keys,
+     .most = GRAPH_OPERATORS_MAX},
     {0}};
 
 const struct yaml_key manifest_keys[] = {{.name = "apiVersion",

@@ -143,6 +143,7 @@ static void silence_means_the_defaults(void **state)
     cleanup(graph_destroyp) struct graph *empty = parse("cut: [12, 30]", "cut:");
     cleanup(graph_destroyp) struct graph *free_replicas =
         parse("replicas: 4", "replicas: auto");
+    cleanup(graph_destroyp) struct graph *by_kubectl = parse("replicas: 4", "replicas: false");
 
     assert_int_equal(plain->objective, GRAPH_THROUGHPUT);
     assert_float_equal(plain->qos_rate, 0, 0);
@@ -152,6 +153,7 @@ static void silence_means_the_defaults(void **state)
     assert_int_equal(get(whole, "detect")->n_cuts, 0);
     assert_false(get(empty, "detect")->cut_pinned);
     assert_int_equal(get(free_replicas, "detect")->replicas, 0);
+    assert_int_equal(get(by_kubectl, "detect")->replicas, 1);
 }
 
 static void kubernetes_may_add_its_labels(void **state)
