@@ -124,14 +124,17 @@ static int describe(struct application *application, struct reading *reading, st
     return r;
 }
 
-int application_load(const char *path, const char *folder, struct application **ret_application,
-                     struct error *err)
+/* `text` NULL: it stands at `path`. */
+static int make(const char *path, const char *text, const char *folder,
+                struct application **ret_application, struct error *err)
 {
     struct application *application = memory_new(1, sizeof(*application));
     struct reading *reading = memory_new(1, sizeof(*reading));
     const struct manifest_catalog catalog = {find_type, type_name, check_operator, reading,
                                              folder};
-    int r = manifest_load(path, &catalog, &application->graph, err);
+    int r = text == NULL
+                ? manifest_load(path, &catalog, &application->graph, err)
+                : manifest_parse(path, text, strlen(text), &catalog, &application->graph, err);
 
     if (r == 0) {
         r = describe(application, reading, err);
@@ -146,6 +149,18 @@ int application_load(const char *path, const char *folder, struct application **
     }
     *ret_application = application;
     return 0;
+}
+
+int application_load(const char *path, const char *folder, struct application **ret_application,
+                     struct error *err)
+{
+    return make(path, NULL, folder, ret_application, err);
+}
+
+int application_parse(const char *path, const char *text, const char *folder,
+                      struct application **ret_application, struct error *err)
+{
+    return make(path, text, folder, ret_application, err);
 }
 
 void application_destroy(struct application *application)

@@ -19,6 +19,9 @@ struct application {
  * what paths to write to are relative to; NULL: where we are. */
 int application_load(const char *path, const char *folder, struct application **ret_application,
                      struct error *err);
+/* The same of a text; `path` names it in sentences, and files are searched beside it. */
+int application_parse(const char *path, const char *text, const char *folder,
+                      struct application **ret_application, struct error *err);
 void application_destroy(struct application *application); /* accepts NULL */
 
 /* The whole application as one stage on a device, models uncut: what is measured. */

@@ -3,18 +3,21 @@
  * "abort"}`; the end of the input means that the command is gone, and is an abort. Answers go
  * to standard output; of a session that a server holds, to the server:
  *
- *   note      {"text"}                                    something the user should know
- *   warning   {"text"}                                    frames were refused, and why
+ *   note      {"text"}             something the user should know
+ *   warning   {"text"}             frames were refused, and why
  *   measuring {"done", "total", "what"}
  *   plan      {"plan": {…}, "explanation": "…"}
- *   running   {}                                        every stage is ready
- *   progress  {"seconds", "delivered", "rate", "stages": […], "devices": […]}
- *   say       {"line"}                                    an operator's own word
- *   log       {"line"}                                  of a stage; it is on standard error,
- * too failure   {"what"} updated   {}                                        an update has
- * proved itself undone    {"text"}                                  it has not, and why report
- * {"report": {…}}                             the end of a run error     {"text", "code"} the
- * last word, even after a report; code as in sysexits
+ *   stages    {"stages": […], "ready": N}  what is to run where; again with each that is ready
+ *   running   {}                   every stage is ready
+ *   progress  {"seconds", "delivered", "rate", "latency_ms", "stages": […], "ready",
+ *              "devices": […]}
+ *   say       {"line"}             an operator's own word
+ *   log       {"line"}             of a stage; it is on standard error, too
+ *   failure   {"what"}
+ *   updated   {}                   an update has proved itself
+ *   undone    {"text"}             it has not, and why
+ *   report    {"report": {…}}      the end of a run
+ *   error     {"text", "code"}     the last word, even after a report; code as in sysexits
  */
 #ifndef CONTROLLER_FRONT_H
 #define CONTROLLER_FRONT_H

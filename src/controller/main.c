@@ -135,7 +135,8 @@ static int open_door(uv_loop_t *loop, struct service *service, const char *given
 
 static int serve(uv_loop_t *loop, const char *given)
 {
-    struct service service = {.server = server_create(loop)};
+    const struct server_setup setup = {.loop = loop};
+    struct service service = {.server = server_create(&setup)};
     struct error err;
     int r = open_door(loop, &service, given, &err);
 

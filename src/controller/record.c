@@ -19,7 +19,8 @@ struct record {
     char *name, *fabric, *message;
     enum record_phase phase;
     uint64_t created_ms;
-    json_t *plan, *progress, *report;
+    json_t *plan, *stages, *progress, *report;
+    uint64_t n_failures;                 /* of all sessions */
     struct line lines[RECORD_LINES_MAX]; /* a ring */
     uint64_t n_lines;                    /* that there ever were */
 };
@@ -70,6 +71,7 @@ void record_destroy(struct record *record)
         free(record->lines[i].text);
     }
     json_decref(record->plan);
+    json_decref(record->stages);
     json_decref(record->progress);
     json_decref(record->report);
     free(record->name);
@@ -84,6 +86,7 @@ void record_begin(struct record *record, const char *fabric)
     set_text(&record->message, "");
     record->phase = RECORD_MEASURING;
     json_decref(STEAL(record->plan));
+    json_decref(STEAL(record->stages));
     json_decref(STEAL(record->progress));
     json_decref(STEAL(record->report));
 }
@@ -104,6 +107,11 @@ void record_enter(struct record *record, enum record_phase phase, const char *wh
     }
 }
 
+enum record_phase record_phase(const struct record *record)
+{
+    return record->phase;
+}
+
 static bool is_over(const struct record *record)
 {
     return record->phase == RECORD_FINISHED || record->phase == RECORD_FAILED;
@@ -118,6 +126,10 @@ static void take_phase(struct record *record, const char *type, const json_t *me
         keep(&record->plan, json_object_get(message, "plan"));
         record->phase = RECORD_STARTING;
         set_text(&record->message, "");
+    } else if (strcmp(type, "stages") == 0) {
+        keep(&record->stages, message);
+    } else if (strcmp(type, "failure") == 0) {
+        record->n_failures++;
     } else if (strcmp(type, "running") == 0 || strcmp(type, "updated") == 0 ||
                strcmp(type, "undone") == 0) {
         record->phase = record->phase == RECORD_DRAINING ? RECORD_DRAINING : RECORD_RUNNING;
@@ -183,12 +195,17 @@ json_t *record_status(const struct record *record, uint64_t now_ms)
                                "created", time_text(record->created_ms, created), "age_seconds",
                                (double)(now_ms - record->created_ms) / 1000);
 
+    const json_t *frames = json_object_get(record->report, "frames");
     json_object_set_new(status, "delivered",
-                        shown == record->report
-                            ? part(json_object_get(shown, "frames"), "delivered")
-                            : part(shown, "delivered"));
+                        part(shown == record->report ? frames : shown, "delivered"));
+    json_object_set_new(status, "lost", part(frames, "lost"));
     json_object_set_new(status, "rate", part(shown, "rate"));
-    json_object_set_new(status, "stages", part(shown, "stages"));
+    json_object_set_new(status, "latency_ms", part(shown, "latency_ms"));
+    json_object_set_new(status, "stages",
+                        part(shown != NULL ? shown : record->stages, "stages"));
+    const json_t *told = record->progress != NULL ? record->progress : record->stages;
+    json_object_set_new(status, "ready", part(told, "ready"));
+    json_object_set_new(status, "failures", json_integer((json_int_t)record->n_failures));
     json_object_set_new(status, "devices", part(record->progress, "devices"));
     json_object_set_new(status, "predicted",
                         json_pack("{soso}", "rate", part(record->plan, "rate"), "latency_ms",

@@ -30,9 +30,11 @@ void record_take(struct record *record, const json_t *message, uint64_t now_ms);
 void record_enter(struct record *record, enum record_phase phase, const char *why,
                   uint64_t now_ms);
 
+enum record_phase record_phase(const struct record *record);
 /* {"name", "fabric", "phase", "message", "created": "2026-…Z", "age_seconds", "delivered",
- * "rate", "predicted": {"rate", "latency_ms"}, "stages", "devices", "plan", "report"}; what is
- * not known is null. */
+ * "lost", "rate", "latency_ms": {"p50", "p90"}, "predicted": {"rate", "latency_ms"}, "stages",
+ * "ready", "failures", "devices", "plan", "report"}; what is not known is null. `failures` is
+ * how often a stage was lost since the record began, `ready` how many stages are. */
 json_t *record_status(const struct record *record, uint64_t now_ms);
 /* {"lines": [{"time", "kind", "text"}, …], "next": N}: those from number `since` on. */
 json_t *record_log(const struct record *record, uint64_t since);

@@ -43,6 +43,11 @@ static void the_phases_of_a_life_follow_what_the_session_says(void **state)
     expect("Measuring", "detect on device-1");
     take(json_pack("{sss{sf}}", "type", "plan", "plan", "rate", 12.5));
     expect("Starting", "");
+    take(json_pack("{sss[{ssss}]si}", "type", "stages", "stages", "name", "out", "device",
+                   "node-1", "ready", 0));
+    cleanup(json_decrefp) json_t *early = record_status(record, 3500);
+    assert_int_equal(json_array_size(json_object_get(early, "stages")), 1);
+    assert_int_equal(json_integer_value(json_object_get(early, "ready")), 0);
     take(json_pack("{ss}", "type", "running"));
     expect("Running", "");
     take(json_pack("{sssisf}", "type", "progress", "delivered", 7, "rate", 3.5));
@@ -99,6 +104,16 @@ static void the_log_is_read_from_where_one_has_been_and_survives_a_new_session(v
                         "1970-01-01T00:00:02Z");
 }
 
+static void failures_are_counted_over_all_sessions(void **state)
+{
+    (void)state;
+    take(json_pack("{ssss}", "type", "failure", "what", "detect-1 on node-1 fell silent"));
+    record_begin(record, "kubernetes");
+    take(json_pack("{ssss}", "type", "failure", "what", "detect-1 on node-1 fell silent"));
+    cleanup(json_decrefp) json_t *status = record_status(record, 3500);
+    assert_int_equal(json_integer_value(json_object_get(status, "failures")), 2);
+}
+
 static void a_long_log_forgets_its_beginning(void **state)
 {
     (void)state;
@@ -135,6 +150,7 @@ int main(void)
         STORY(an_error_is_the_last_word_even_after_a_report),
         STORY(an_update_that_was_undone_runs_and_says_why),
         STORY(the_log_is_read_from_where_one_has_been_and_survives_a_new_session),
+        STORY(failures_are_counted_over_all_sessions),
         STORY(a_long_log_forgets_its_beginning),
         STORY(messages_without_their_parts_do_no_harm),
     };

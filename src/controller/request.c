@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/quantity.h"
+#include "base/text.h"
+#include "controller/application.h"
 #include "fabric/testbed.h"
 
 #define SECONDS_MOST (366 * 86400.0)
@@ -143,6 +145,31 @@ static int read_length(const json_t *json, struct request *request, struct error
     return 0;
 }
 
+static void read_texts(const json_t *json, struct request *request)
+{
+    request->application = memory_text(text(json, "application"));
+    request->manifest = memory_text(text(json, "manifest"));
+    request->state = memory_text(text(json, "state"));
+    request->folder = memory_text(text(json, "folder"));
+    request->fabric = memory_text(text(json, "fabric") ? text(json, "fabric") : "local");
+}
+
+static int read_cluster(const json_t *json, struct request *request, struct error *err)
+{
+    json_t *resource = json_object_get(json, "resource");
+    const char *space = text(json, "namespace");
+
+    if (space != NULL && !text_is_label(space)) {
+        return error_set(err, -EINVAL, "'%.64s' is no name of a namespace", space);
+    }
+    if (resource != NULL && !json_is_object(resource)) {
+        return error_set(err, -EINVAL, "'resource' must be an object");
+    }
+    request->space = memory_text(space);
+    request->resource = json_incref(resource);
+    return 0;
+}
+
 int request_read(const json_t *json, struct request **ret_request, struct error *err)
 {
     struct request *request = memory_new(1, sizeof(*request));
@@ -151,10 +178,10 @@ int request_read(const json_t *json, struct request **ret_request, struct error 
                 : read_command(json, request, err);
 
     if (r == 0) {
-        request->application = memory_text(text(json, "application"));
-        request->state = memory_text(text(json, "state"));
-        request->folder = memory_text(text(json, "folder"));
-        request->fabric = memory_text(text(json, "fabric") ? text(json, "fabric") : "local");
+        read_texts(json, request);
+        r = read_cluster(json, request, err);
+    }
+    if (r == 0) {
         r = read_devices(json, request, err);
     }
     if (r == 0) {
@@ -174,9 +201,18 @@ int request_read(const json_t *json, struct request **ret_request, struct error 
     return 0;
 }
 
-int request_load(struct request *request, struct error *err)
+int request_load(struct request *request, struct application **ret_application,
+                 struct error *err)
 {
-    return request->path == NULL ? 0 : testbed_load(request->path, &request->testbed, err);
+    int r = request->path == NULL ? 0 : testbed_load(request->path, &request->testbed, err);
+
+    if (r < 0) {
+        return r;
+    }
+    return request->manifest == NULL
+               ? application_load(request->application, request->folder, ret_application, err)
+               : application_parse(request->application, request->manifest, request->folder,
+                                   ret_application, err);
 }
 
 void request_destroy(struct request *request)
@@ -189,7 +225,10 @@ void request_destroy(struct request *request)
         free((char *)(uintptr_t)request->places[i].device);
     }
     testbed_destroy(request->testbed);
+    json_decref(request->resource);
     free(request->application);
+    free(request->manifest);
+    free(request->space);
     free(request->path);
     free(request->fabric);
     free(request->state);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "planner/planner.h"
 
+struct application;
 struct error;
 struct testbed;
 
@@ -27,7 +28,10 @@ enum request_tls {
 struct request {
     enum request_kind kind;
     enum request_tls tls;    /* whether links are encrypted */
-    char *application;       /* the manifest */
+    char *application;       /* the manifest's path */
+    char *manifest;          /* its text; NULL: it stands there */
+    char *space;             /* namespace in a cluster; NULL: the usual one */
+    json_t *resource;        /* the object there that it comes from, or NULL */
     char *folder;            /* what it writes is relative to this; NULL: to where we are */
     char *fabric;            /* "local" */
     char *path;              /* of the testbed's manifest, or NULL */
@@ -49,10 +53,15 @@ struct request {
  * "cpu", "memory", "link", "latency" as people write them, "duration": "30s", "frames": 100,
  * "state": FOLDER, "folder": FOLDER, "explain": true, "replicas": "off" or N, "cut": [k, …],
  * "places": {operator: device}, "tls": "auto", "on" or "off"}. The command line has checked the
- * forms; -EINVAL with a sentence otherwise. */
+ * forms; -EINVAL with a sentence otherwise.
+ *
+ * With "manifest": TEXT, "application" is only what it is named by in sentences, and beside
+ * which files are searched. For a cluster: "namespace", and "resource": the object that owns
+ * what is made. */
 int request_read(const json_t *json, struct request **ret_request, struct error *err);
-/* Reads the testbed's manifest, if one was named. */
-int request_load(struct request *request, struct error *err);
+/* Reads the testbed's manifest, if one was named, and the application's. */
+int request_load(struct request *request, struct application **ret_application,
+                 struct error *err);
 void request_destroy(struct request *request); /* accepts NULL */
 
 #endif

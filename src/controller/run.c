@@ -102,6 +102,7 @@ int run_start(struct session *session, struct error *err)
     if (r < 0) {
         return r;
     }
+    run_say_stages(session);
     run_reconcile(session);
     return 0;
 }
@@ -228,6 +229,9 @@ static void stage_ready(struct session *session, size_t index, const json_t *mes
     free(run->actors[index].address);
     run->actors[index].address = memory_text(address);
     reconcile_saw(&run->reconcile, index, RECONCILE_SAW_READY, clock_ms());
+    if (!run->ready) {
+        run_say_stages(session);
+    }
     if (!run->ready &&
         reconcile_count(&run->reconcile, RECONCILE_READY) == run->deployment->n_stages) {
         run->ready = true;

@@ -7,6 +7,19 @@
 #include "base/memory.h"
 #include "controller/run_state.h"
 
+static json_t *count_ready(const struct run *run)
+{
+    return json_integer((json_int_t)reconcile_count(&run->reconcile, RECONCILE_READY));
+}
+
+void run_say_stages(struct session *session)
+{
+    const struct run *run = session->run;
+
+    front_say(session->front, json_pack("{sssoso}", "type", "stages", "stages",
+                                        tally_stages(run->tally), "ready", count_ready(run)));
+}
+
 void run_say_progress(uv_timer_t *timer)
 {
     struct session *session = timer->data;
@@ -27,6 +40,7 @@ void run_say_progress(uv_timer_t *timer)
         }
     }
     json_object_set_new(progress, "devices", devices);
+    json_object_set_new(progress, "ready", count_ready(session->run));
     json_object_set_new(progress, "type", json_string("progress"));
     json_object_set_new(progress, "seconds", json_real(seconds));
     front_say(session->front, progress);

@@ -180,6 +180,7 @@ int run_resume(struct session *session, const char *saved, struct error *err)
     front_say(session->front,
               json_pack("{sssOss}", "type", "plan", "plan", run->plan, "explanation",
                         "the plan of the controller before this one\n"));
+    run_say_stages(session);
     r = call_stages(session, stages, err);
     run_reconcile(session);
     return r;

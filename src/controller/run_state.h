@@ -56,8 +56,9 @@ struct run {
     bool draining, stopping;
 };
 
-/* run_report.c: once a second; what operators refused; the last word, once every stage is gone.
- */
+/* run_report.c: what is to run where, until progress tells; progress, once a second; what
+ * operators refused; the last word, once every stage is gone. */
+void run_say_stages(struct session *session);
 void run_say_progress(uv_timer_t *timer);
 void run_warn(struct session *session);
 void run_say_report(struct session *session);

@@ -11,6 +11,7 @@
 #include "controller/record.h"
 #include "controller/session.h"
 #include "controller/update.h"
+#include "fabric/fabric.h"
 
 /* What was asked for and not started yet. */
 struct wish {
@@ -32,6 +33,8 @@ struct tenant {
 
 struct server {
     uv_loop_t *loop;
+    struct cluster *cluster;
+    struct server_listener listener;
     uv_timer_t reaper; /* sessions outlive their end by a turn of the loop */
     bool closing;
     struct tenant *tenants; /* by name */
@@ -46,8 +49,12 @@ static void finish_wish(struct wish *wish)
 static void tenant_said(void *owner, const json_t *message)
 {
     const struct tenant *tenant = owner;
+    const struct server_listener *listener = &tenant->server->listener;
 
     record_take(tenant->record, message, clock_wall_ms());
+    if (listener->said != NULL) {
+        listener->said(listener->owner, tenant->name, message);
+    }
 }
 
 static void reap_due(uv_timer_t *timer);
@@ -71,6 +78,7 @@ static void start(struct tenant *tenant)
     }
     record_begin(tenant->record, wish.request->fabric);
     tenant->session = session_create(tenant->server->loop, &listener);
+    tenant->session->cluster = tenant->server->cluster;
     session_start(tenant->session, wish.request, wish.application);
 }
 
@@ -83,6 +91,22 @@ static void free_tenant(struct tenant *tenant)
     free(tenant);
 }
 
+static void tell(const struct tenant *tenant, void (*what)(void *owner, const char *name))
+{
+    if (what != NULL && !tenant->server->closing) {
+        what(tenant->server->listener.owner, tenant->name);
+    }
+}
+
+static void bury_session(struct tenant *tenant)
+{
+    tenant->closed = false;
+    session_destroy(STEAL(tenant->session));
+    if (!tenant->deleted && tenant->wish.request == NULL) {
+        tell(tenant, tenant->server->listener.ended);
+    }
+}
+
 static void reap_due(uv_timer_t *timer)
 {
     struct server *server = timer->data;
@@ -91,11 +115,11 @@ static void reap_due(uv_timer_t *timer)
         struct tenant *tenant = *at;
 
         if (tenant->closed) {
-            tenant->closed = false;
-            session_destroy(STEAL(tenant->session));
+            bury_session(tenant);
         }
         if (tenant->session == NULL && tenant->deleted) {
             *at = tenant->next;
+            tell(tenant, server->listener.gone);
             free_tenant(tenant);
             continue;
         }
@@ -106,26 +130,43 @@ static void reap_due(uv_timer_t *timer)
     }
 }
 
-struct server *server_create(uv_loop_t *loop)
+struct server *server_create(const struct server_setup *setup)
 {
     struct server *server = memory_new(1, sizeof(*server));
 
-    server->loop = loop;
-    uv_timer_init(loop, &server->reaper);
+    server->loop = setup->loop;
+    server->cluster = setup->cluster;
+    if (setup->listener != NULL) {
+        server->listener = *setup->listener;
+    }
+    uv_timer_init(server->loop, &server->reaper);
     server->reaper.data = server;
     return server;
 }
 
-void server_close(struct server *server)
+static void end_all(struct server *server, bool leave)
 {
-    if (server == NULL || server->closing) {
-        return;
-    }
     server->closing = true;
     for (struct tenant *tenant = server->tenants; tenant != NULL; tenant = tenant->next) {
-        if (tenant->session != NULL) {
+        if (tenant->session != NULL && leave && !tenant->deleted) {
+            session_leave(tenant->session);
+        } else if (tenant->session != NULL) {
             session_close(tenant->session, EX_OK);
         }
+    }
+}
+
+void server_close(struct server *server)
+{
+    if (server != NULL && !server->closing) {
+        end_all(server, false);
+    }
+}
+
+void server_leave(struct server *server)
+{
+    if (server != NULL && !server->closing) {
+        end_all(server, true);
     }
 }
 
@@ -177,6 +218,19 @@ static struct tenant *add(struct server *server, const char *name)
     return tenant;
 }
 
+/* As long as no stage ran there are no frames that could arrive. */
+static void end_gently(struct tenant *tenant, const char *why)
+{
+    bool ran = record_phase(tenant->record) >= RECORD_RUNNING;
+
+    record_enter(tenant->record, RECORD_DRAINING, why, clock_wall_ms());
+    if (ran) {
+        session_drain(tenant->session);
+    } else {
+        session_close(tenant->session, EX_OK);
+    }
+}
+
 /* Takes the wish; returns what became of it. */
 static const char *take_wish(struct tenant *tenant, bool same_options, struct wish *wish)
 {
@@ -197,10 +251,8 @@ static const char *take_wish(struct tenant *tenant, bool same_options, struct wi
     if (tenant->session == NULL) {
         start(tenant);
     } else {
-        record_enter(tenant->record, RECORD_DRAINING,
-                     "changed in ways that need another plan: it ends, and is started anew",
-                     clock_wall_ms());
-        session_drain(tenant->session);
+        end_gently(tenant,
+                   "changed in ways that need another plan: it ends, and is started anew");
     }
     return "configured";
 }
@@ -213,6 +265,8 @@ static bool same_options(const json_t *before, const json_t *after)
 
     json_object_del(a, "application");
     json_object_del(b, "application");
+    json_object_del(a, "manifest");
+    json_object_del(b, "manifest");
     return json_equal(a, b);
 }
 
@@ -224,16 +278,20 @@ static int read_wish(const json_t *json, struct wish *ret_wish, struct error *er
         r = error_set(err, -EINVAL, "what is applied is run, and nothing else");
     }
     if (r == 0) {
-        r = request_load(ret_wish->request, err);
-    }
-    if (r == 0) {
-        r = application_load(ret_wish->request->application, ret_wish->request->folder,
-                             &ret_wish->application, err);
+        r = request_load(ret_wish->request, &ret_wish->application, err);
     }
     if (r < 0) {
         finish_wish(ret_wish);
     }
     return r;
+}
+
+static char *name_of(const struct server *server, const struct wish *wish)
+{
+    const char *name = wish->application->graph->name, *space = wish->request->space;
+
+    return server->cluster != NULL && space != NULL ? memory_format("%s/%s", space, name)
+                                                    : memory_text(name);
 }
 
 int server_apply(struct server *server, const json_t *request, json_t **ret_answer,
@@ -246,7 +304,7 @@ int server_apply(struct server *server, const json_t *request, json_t **ret_answ
     if (r < 0) {
         return r;
     }
-    const char *name = wish.application->graph->name;
+    cleanup(memory_free) char *name = name_of(server, &wish);
     struct tenant *tenant = find(server, name);
     if (tenant != NULL && tenant->deleted) {
         r = error_set(err, -EBUSY, "application '%s' is being deleted", name);
@@ -309,16 +367,14 @@ int server_delete(struct server *server, const char *name, bool now, struct erro
         return r;
     }
     finish_wish(&tenant->wish);
-    if (!tenant->deleted) {
-        record_enter(tenant->record, RECORD_DRAINING, "it is being deleted", clock_wall_ms());
-    }
+    bool first = !tenant->deleted;
     tenant->deleted = true;
     if (tenant->session == NULL) {
         uv_timer_start(&server->reaper, reap_due, 0, 0);
     } else if (now) {
         session_close(tenant->session, EX_OK);
-    } else {
-        session_drain(tenant->session);
+    } else if (first) {
+        end_gently(tenant, "it is being deleted");
     }
     return 0;
 }

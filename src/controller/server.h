@@ -4,6 +4,9 @@
  *           operators changed (update.h), else its frames under way arrive, and it is started
  *           anew; other applications never notice
  *   delete  the frames under way arrive, then it is forgotten
+ *
+ * Before there are frames under way there is nothing to wait for. An application goes by its
+ * name; in a cluster by "NAMESPACE/NAME".
  */
 #ifndef CONTROLLER_SERVER_H
 #define CONTROLLER_SERVER_H
@@ -13,13 +16,31 @@
 
 #include "base/json.h"
 
+struct cluster;
 struct error;
 struct server;
 
-struct server *server_create(uv_loop_t *loop);
+/* Who hears of what becomes of applications. Nothing of the server may be called from here but
+ * what only looks. */
+struct server_listener {
+    void (*said)(void *owner, const char *name, const json_t *message); /* front.h */
+    void (*ended)(void *owner, const char *name); /* by itself, and is still there */
+    void (*gone)(void *owner, const char *name);  /* it was deleted */
+    void *owner;
+};
+
+struct server_setup {
+    uv_loop_t *loop;
+    struct cluster *cluster;                /* that they run in, or NULL */
+    const struct server_listener *listener; /* copied; or NULL */
+};
+
+struct server *server_create(const struct server_setup *setup);
 /* Ends every application at once; the loop has to run until it has nothing to do. Accepts NULL.
  */
 void server_close(struct server *server);
+/* The same, but what can outlive this program goes on. */
+void server_leave(struct server *server);
 void server_destroy(struct server *server); /* after that; accepts NULL */
 
 /* `request` as request.h has it. {"name", "result": "created", "configured" or "unchanged"}.

@@ -153,6 +153,9 @@ static int open_fabric(struct session *session, const struct application *applic
         .application = application->graph->name,
         .testbed = request->testbed,
         .events = {stage_gone, session, fabric_noted, device_changed},
+        .cluster = session->cluster,
+        .space = request->space,
+        .resource = request->resource,
     };
 
     if (request->equal) {
@@ -280,11 +283,7 @@ static void begin(struct session *session, const json_t *message)
         session_fail(session, &err, EX_USAGE);
         return;
     }
-    int r = request_load(request, &err);
-    if (r == 0) {
-        r = application_load(request->application, request->folder, &application, &err);
-    }
-    if (r < 0) {
+    if (request_load(request, &application, &err) < 0) {
         request_destroy(request);
         session_fail(session, &err, EX_DATAERR);
         return;

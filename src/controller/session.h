@@ -23,12 +23,14 @@
 #include "planner/planner.h"
 
 struct carry;
+struct cluster;
 struct measuring;
 struct run;
 struct watching;
 
 struct session {
     uv_loop_t *loop;
+    struct cluster *cluster; /* of a server in a cluster, set before it starts; or NULL */
     struct front *front;
     struct request *request; /* NULL: not asked yet */
     bool closing;

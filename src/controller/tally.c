@@ -260,29 +260,44 @@ const struct sink *tally_slowest(const struct tally *tally)
     return slowest;
 }
 
+/* Of all frames since the beginning; those of the slowest sink, for it sets the pace. */
+static json_t *latency_of(const struct sink *sink)
+{
+    struct histogram all = {0};
+
+    if (sink != NULL) {
+        histogram_merge(&all, &sink->past);
+        histogram_merge(&all, &sink->now);
+    }
+    return all.n == 0 ? json_null()
+                      : json_pack("{sfsf}", "p50", histogram_quantile(&all, 0.5) / 1000, "p90",
+                                  histogram_quantile(&all, 0.9) / 1000);
+}
+
 json_t *tally_progress(struct tally *tally, double seconds)
 {
     const struct sink *sink = tally_slowest(tally);
     uint64_t delivered = sink != NULL ? sink->delivered : 0;
     double span = seconds - tally->progress_seconds;
-    json_t *stages = json_array();
+    json_t *stages = tally_stages(tally);
 
     span = span > 0 ? span : 1;
     for (size_t i = 0; i < tally->deployment->n_stages; i++) {
         struct member *member = &tally->members[i];
+        json_t *stage = json_array_get(stages, i);
         uint64_t frames = count_total(&member->frames), busy = count_total(&member->busy_ns);
 
-        json_array_append_new(
-            stages, json_pack("{sssssIsfsf}", "name", member->stage->name, "device",
-                              member->stage->device, "queue", (json_int_t)member->queue, "rate",
-                              (double)(frames - member->progress_frames) / span, "busy",
-                              (double)(busy - member->progress_busy) / 1e9 / span));
+        json_object_set_new(stage, "queue", json_integer((json_int_t)member->queue));
+        json_object_set_new(stage, "rate",
+                            json_real((double)(frames - member->progress_frames) / span));
+        json_object_set_new(stage, "busy",
+                            json_real((double)(busy - member->progress_busy) / 1e9 / span));
         member->progress_frames = frames;
         member->progress_busy = busy;
     }
     double rate = (double)(delivered - tally->progress_delivered) / span;
     tally->progress_delivered = delivered;
     tally->progress_seconds = seconds;
-    return json_pack("{sIsfso}", "delivered", (json_int_t)delivered, "rate", rate, "stages",
-                     stages);
+    return json_pack("{sIsfsoso}", "delivered", (json_int_t)delivered, "rate", rate,
+                     "latency_ms", latency_of(sink), "stages", stages);
 }

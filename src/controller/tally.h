@@ -39,8 +39,11 @@ json_t *tally_marks(const struct tally *tally);
 /* The sources were told to stop. */
 void tally_draining(struct tally *tally);
 
-/* {"delivered", "rate", "stages": [{"name", "device", "queue", "rate", "busy"}, …]}; the rates
- * are those since the last call. */
+/* What runs where: [{"name", "device", "operators", "cut": [from, to]}, …]; `cut` only where
+ * part of a network runs. */
+json_t *tally_stages(const struct tally *tally);
+/* {"delivered", "rate", "latency_ms": {"p50", "p90"} or null, "stages": [as above, with
+ * "queue", "rate" and "busy", …]}; the rates are those since the last call. */
 json_t *tally_progress(struct tally *tally, double seconds);
 
 /* A sentence for the user, malloc'ed, when an operator has refused its first frame, and again

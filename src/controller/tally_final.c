@@ -59,30 +59,50 @@ static json_t *segment_of(const struct deployment_operator *part)
     return NULL;
 }
 
-static json_t *final_stage(const struct tally *tally, const struct member *member,
-                           double seconds, double predicted_busy)
+static json_t *describe(const struct deployment *deployment,
+                        const struct deployment_stage *stage)
 {
-    const struct deployment *deployment = tally->deployment;
     json_t *operators = json_array(), *cut = NULL;
 
     for (size_t i = 0; i < deployment->n_operators; i++) {
         const struct deployment_operator *part = &deployment->operators[i];
-        if (strcmp(part->group, member->stage->group) == 0) {
+        if (strcmp(part->group, stage->group) == 0) {
             json_array_append_new(operators, json_string(part->name));
             cut = cut == NULL ? segment_of(part) : cut;
         }
     }
-    return json_pack(
-        "{sssssoso?sososo"
+    return json_pack("{sssssoso?}", "name", stage->name, "device", stage->device, "operators",
+                     operators, "cut", cut);
+}
+
+json_t *tally_stages(const struct tally *tally)
+{
+    json_t *stages = json_array();
+
+    for (size_t i = 0; i < tally->deployment->n_stages; i++) {
+        json_array_append_new(stages,
+                              describe(tally->deployment, &tally->deployment->stages[i]));
+    }
+    return stages;
+}
+
+static json_t *final_stage(const struct tally *tally, const struct member *member,
+                           double seconds, double predicted_busy)
+{
+    json_t *stage = describe(tally->deployment, member->stage);
+    cleanup(json_decrefp) json_t *measured = json_pack(
+        "{sososo"
         "sfsfsIsIsI}",
-        "name", member->stage->name, "device", member->stage->device, "operators", operators,
-        "cut", cut, "rate", frame_rate(count_total(&member->frames), seconds), "busy",
+        "rate", frame_rate(count_total(&member->frames), seconds), "busy",
         per_second((double)count_total(&member->busy_ns) / 1e9 / member->stage->workers,
                    seconds),
         "cpu", per_second((double)count_total(&member->cpu_ns) / 1e9, seconds), "rss_mb",
         (double)member->memory / 1e6, "predicted_busy", predicted_busy, "errors",
         (json_int_t)count_total(&member->errors), "resent",
         (json_int_t)count_total(&member->resent), "start_ms", (json_int_t)member->start_ms);
+
+    json_object_update(stage, measured);
+    return stage;
 }
 
 static json_t *final_links(const struct tally *tally)

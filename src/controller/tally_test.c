@@ -269,6 +269,18 @@ static void progress_tells_what_happened_since_the_last(void **state)
     assert_int_equal(10 * json_number_value(json_object_get(json, "rate")), 100);
 }
 
+static void progress_tells_what_runs_where(void **state)
+{
+    (void)state;
+    cleanup(json_decrefp) json_t *json = tally_progress(tally, 1);
+    const json_t *stage = json_array_get(json_object_get(json, "stages"), 1);
+    const json_t *names = json_object_get(stage, "operators");
+
+    assert_string_equal(json_string_value(json_array_get(names, 0)), "detect#0");
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(stage, "cut"), 1)), 17);
+    assert_true(json_is_null(json_object_get(json, "latency_ms")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +304,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nonsense_in_a_report_counts_as_nothing, start, stop),
         cmocka_unit_test_setup_teardown(progress_tells_what_happened_since_the_last, start,
                                         stop),
+        cmocka_unit_test_setup_teardown(progress_tells_what_runs_where, start, stop),
     };
     return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
 }
