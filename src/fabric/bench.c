@@ -15,6 +15,8 @@
 
 #define IMAGE_MOST ((size_t)256 << 20)
 
+const char *bench_space;
+
 static void on_gone(void *owner, const char *stage, const char *how, bool starved)
 {
     struct bench *bench = owner;
@@ -47,10 +49,33 @@ static void on_done(void *owner, const struct error *err)
 static void on_seen(void *owner, const char *stage, const char *device)
 {
     struct bench *bench = owner;
+    const struct fabric_device *devices;
+    size_t n = bench->fabric->ops->devices(bench->fabric, &devices), i = 0;
 
+    while (i < n && strcmp(devices[i].name, device) != 0) {
+        i++;
+    }
     bench->n_seen++;
     snprintf(bench->seen, sizeof(bench->seen), "%s", stage);
-    snprintf(bench->device, sizeof(bench->device), "%s", device);
+    snprintf(bench->device, sizeof(bench->device), "device-%zu", i + 1);
+}
+
+static void on_device(void *owner, const char *device, bool usable, const char *why)
+{
+    struct bench *bench = owner;
+
+    bench->n_changed++;
+    snprintf(bench->lost, sizeof(bench->lost), "%s", usable ? "" : device);
+    snprintf(bench->why, sizeof(bench->why), "%s", usable ? "" : why);
+}
+
+const char *bench_device(const struct bench *bench, const char *alias)
+{
+    const struct fabric_device *devices;
+    size_t n = bench->fabric->ops->devices(bench->fabric, &devices);
+    size_t index = strtoul(alias + strlen("device-"), NULL, 10) - 1;
+
+    return index < BENCH_DEVICES && index < n ? devices[index].name : alias;
 }
 
 static void give_room(uv_handle_t *handle, size_t wanted, uv_buf_t *ret_room)
@@ -106,35 +131,50 @@ static void open_door(struct bench *bench)
              ntohs(address.sin_port));
 }
 
+struct bench *bench_begin(const char *kind)
+{
+    struct bench *bench = memory_new(1, sizeof(*bench));
+
+    bench->kind = kind;
+    assert_int_equal(uv_loop_init(&bench->loop), 0);
+    return bench;
+}
+
+void bench_open_on(struct bench *bench, const struct fabric_config *config)
+{
+    struct fabric_config ours = *config;
+    struct error err;
+
+    ours.loop = &bench->loop;
+    ours.stage_program = "/proc/self/exe";
+    ours.events = (struct fabric_events){on_gone, bench, on_noted, on_device};
+    if (fabric_open(bench->kind, &ours, &bench->fabric, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    open_door(bench);
+}
+
 struct bench *bench_open(const char *kind, bool emulated)
 {
     cleanup(testbed_destroyp) struct testbed *testbed = NULL;
     const struct testbed_device each = {
         .cores = 0.25, .memory = 64 << 20, .link_rate = 12.5e6, .latency_ms = 0};
-    struct bench *bench = memory_new(1, sizeof(*bench));
+    bool has_own = strcmp(kind, "kubernetes") == 0;
+    struct bench *bench = bench_begin(kind);
     struct error err;
 
-    bench->kind = kind;
     bench->emulated = emulated;
-    assert_int_equal(uv_loop_init(&bench->loop), 0);
     assert_int_equal(testbed_equal(BENCH_DEVICES, &each, &testbed, &err), 0);
     testbed->plain = !emulated;
     testbed_give(testbed, 0, "camera");
-    struct fabric_config config = {
-        .loop = &bench->loop,
-        .testbed = testbed,
-        .stage_program = "/proc/self/exe",
-        .events = {.gone = on_gone, .owner = bench, .noted = on_noted},
-        .application = "bench",
-    };
-    if (fabric_open(kind, &config, &bench->fabric, &err) < 0) {
-        fail_msg("%s", err.text);
-    }
+    const struct fabric_config config = {.testbed = has_own ? NULL : testbed,
+                                         .application = "bench",
+                                         .space = has_own ? bench_space : NULL};
+    bench_open_on(bench, &config);
     const char *note = bench->fabric->ops->note(bench->fabric);
     if (emulated && note != NULL) {
         fail_msg("%s", note);
     }
-    open_door(bench);
     return bench;
 }
 
@@ -193,7 +233,9 @@ void bench_close(struct bench *bench)
 int bench_start(struct bench *bench, const char *stage, const char *device, const char *token)
 {
     const struct fabric_start what = {.stage = stage,
-                                      .device = device,
+                                      .device = bench_device(bench, device),
+                                      .life = bench->life,
+                                      .cores = bench->cores,
                                       .controller = bench->controller,
                                       .credentials = token,
                                       .image = bench->image,
@@ -269,8 +311,19 @@ static void eat(void)
     }
 }
 
+/* From the file that is named, or from standard input. */
+static bool read_token(const char *path, char *token, size_t size)
+{
+    FILE *file = path != NULL ? fopen(path, "re") : stdin;
+    bool read = file != NULL && fgets(token, (int)size, file) != NULL;
+
+    token[strcspn(token, "\n")] = '\0';
+    return read;
+}
+
 int bench_stage(int argc, char **argv)
 {
+    const char *name = NULL, *controller = NULL, *credentials = NULL;
     char token[64] = "";
     char words[160];
 
@@ -278,11 +331,14 @@ int bench_stage(int argc, char **argv)
         pause();
         return 0;
     }
-    if (argc != 5 || strcmp(argv[1], "--name") != 0 || strcmp(argv[3], "--controller") != 0 ||
-        fgets(token, sizeof(token), stdin) == NULL) {
+    for (int i = 1; i + 1 < argc; i += 2) {
+        name = strcmp(argv[i], "--name") == 0 ? argv[i + 1] : name;
+        controller = strcmp(argv[i], "--controller") == 0 ? argv[i + 1] : controller;
+        credentials = strcmp(argv[i], "--credentials") == 0 ? argv[i + 1] : credentials;
+    }
+    if (name == NULL || controller == NULL || !read_token(credentials, token, sizeof(token))) {
         return 71;
     }
-    token[strcspn(token, "\n")] = '\0';
     if (strcmp(token, "fail") == 0) {
         return 70;
     }
@@ -291,8 +347,8 @@ int bench_stage(int argc, char **argv)
     }
     while (strcmp(token, "burn") == 0 && clock_process_ns() < 200000000) {
     }
-    snprintf(words, sizeof(words), "[%s %s]", argv[2], token);
-    if (call(argv[4], words) < 0) {
+    snprintf(words, sizeof(words), "[%s %s]", name, token);
+    if (call(controller, words) < 0) {
         return 72;
     }
     for (;;) {

@@ -21,8 +21,12 @@ struct bench {
     char trouble[248]; /* why it failed; "" */
     char noted[248];   /* the last word that came while it ran */
     unsigned n_noted;
+    char lost[64], why[248]; /* the last device that cannot be used any more; "": it can */
+    unsigned n_changed;
     /* Of the stages that are started. */
     const char *image;
+    unsigned life;
+    double cores;
     uint64_t memory;
     size_t n_mounts;
     const struct fabric_mount *mounts;
@@ -36,10 +40,20 @@ struct bench {
 /* Opens `kind`; limits and a network only when `emulated`. */
 struct bench *bench_open(const char *kind, bool emulated);
 void bench_close(struct bench *bench);
+/* The same in two steps, for a fabric on something that needs the loop, too: of `config` loop,
+ * program and events are the bench's. */
+struct bench *bench_begin(const char *kind);
+void bench_open_on(struct bench *bench, const struct fabric_config *config);
+
+/* How the fabric calls what the stories call "device-1". */
+const char *bench_device(const struct bench *bench, const char *alias);
 
 /* Makes images of this program at the container engine, and says so in BRUME_IMAGES. */
 #define BENCH_IMAGES "brume-test/stage"
 void bench_make_images(void);
+
+/* Of a cluster: the namespace for all benches; see bench_cluster.h. */
+extern const char *bench_space;
 
 /* What a stage started by these tests does: the token is its script.
  *   "wait"  says its name and token to the controller, then waits

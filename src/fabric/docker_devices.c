@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "fabric/docker.h"
+#include "fabric/images.h"
 #include "fabric/testbed.h"
 
 #define PROC_MOST 65536
@@ -25,7 +26,7 @@ static json_t *describe_holder(struct docker *docker, size_t index, char **ret_n
 {
     cleanup(memory_free) char *group =
         memory_format("/brume-%s/%zu", docker->site.ledger.run, index + 1);
-    cleanup(memory_free) char *image = docker_engine_image("base");
+    cleanup(memory_free) char *image = images_name("base");
     const struct docker_container container = {
         .run = docker->site.ledger.run,
         .application = docker->application,

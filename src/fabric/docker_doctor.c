@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "fabric/docker_engine.h"
 #include "fabric/fabric.h"
+#include "fabric/images.h"
 #include "graph/image.h"
 
 typedef void (*tell_fn)(void *owner, const struct fabric_fact *fact);
@@ -42,7 +43,7 @@ static void tell_images(const struct docker_engine *engine, tell_fn tell, void *
     size_t n = 0, n_there = 0;
 
     for (; (image = image_at(n)) != NULL; n++) {
-        cleanup(memory_free) char *name = docker_engine_image(image->name);
+        cleanup(memory_free) char *name = images_name(image->name);
         bool there = has_image(engine, name);
 
         n_there += there;
@@ -56,7 +57,7 @@ static void tell_images(const struct docker_engine *engine, tell_fn tell, void *
         .name = "images",
         .there = first == NULL,
         .what = what,
-        .mend = docker_engine_has_registry() ? pull : "make images",
+        .mend = images_have_registry() ? pull : "make images",
     };
 
     tell(owner, &fact);

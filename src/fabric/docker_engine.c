@@ -272,14 +272,6 @@ int docker_engine_undo(const char *entry, struct error *err)
     return 0;
 }
 
-char *docker_engine_image(const char *name)
-{
-    const char *given = getenv("BRUME_IMAGES"); /* NOLINT(concurrency-mt-unsafe) */
-
-    return memory_format("%s-%s:%s", given != NULL && *given != '\0' ? given : "brume/stage",
-                         name, BRUME_VERSION);
-}
-
 int docker_engine_lacks(const struct docker_engine *engine, const char *image,
                         struct error *err)
 {
@@ -287,13 +279,6 @@ int docker_engine_lacks(const struct docker_engine *engine, const char *image,
                      "the image %s is not at %s: type 'make images', or say with BRUME_IMAGES "
                      "where it is to be had",
                      image, engine->name);
-}
-
-bool docker_engine_has_registry(void)
-{
-    const char *given = getenv("BRUME_IMAGES"); /* NOLINT(concurrency-mt-unsafe) */
-
-    return given != NULL && *given != '\0';
 }
 
 void docker_engine_finish(struct docker_engine *engine)

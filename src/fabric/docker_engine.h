@@ -59,15 +59,9 @@ int docker_engine_remove_run(const struct docker_engine *engine, const char *run
  */
 int docker_engine_undo(const char *entry, struct error *err);
 
-/* "brume/stage-NAME:VERSION", or what BRUME_IMAGES makes of it; malloc'ed. */
-char *docker_engine_image(const char *name);
-
 /* Says that the engine lacks an image, and what mends that; returns -ENOPKG. */
 int docker_engine_lacks(const struct docker_engine *engine, const char *image,
                         struct error *err);
-
-/* Whether images come from a registry: BRUME_IMAGES is set. */
-bool docker_engine_has_registry(void);
 
 void docker_engine_finish(struct docker_engine *engine);
 

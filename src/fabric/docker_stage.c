@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "fabric/docker.h"
+#include "fabric/images.h"
 
 #define NAMES_MOST 4
 
@@ -146,7 +147,7 @@ static void lack_image(struct docker_stage *stage)
 {
     struct error err;
 
-    if (docker_engine_has_registry() && !stage->pulled) {
+    if (images_have_registry() && !stage->pulled) {
         pull(stage);
         return;
     }
@@ -252,7 +253,7 @@ int docker_stage_begin(struct docker *docker, const struct fabric_start *what, s
     stage->device = device;
     stage->memory = what->memory;
     stage->credentials = memory_text(what->credentials);
-    stage->image = docker_engine_image(what->image != NULL ? what->image : "all");
+    stage->image = images_name(what->image != NULL ? what->image : "all");
     describe(docker, what, stage);
     stage->next = docker->stages;
     docker->stages = stage;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "fabric/docker.h"
 #include "fabric/fake.h"
+#include "fabric/kubernetes.h"
 #include "fabric/ledger.h"
 #include "fabric/local.h"
 
@@ -19,6 +20,7 @@ static const struct {
 } fabrics[] = {
     {"docker", docker_open},
     {"fake", fake_open},
+    {"kubernetes", kubernetes_open},
     {"local", local_open},
 };
 

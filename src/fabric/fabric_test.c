@@ -1,6 +1,7 @@
 /* What every fabric must do: the same stories on the fake, on processes of this machine, and on
  * emulated devices (as root; skipped with a word elsewhere). With BRUME_TEST_ENGINE in the
- * environment they are told on containers instead; tests/fixture/dockerd brings an engine. A
+ * environment they are told on containers instead; tests/fixture/dockerd brings an engine. With
+ * BRUME_TEST_CLUSTER they are told on a cluster; tests/fixture/kubernetes brings the image. A
  * new fabric adds a line to `main`. This program is its own stage: see bench_stage(). */
 #include <errno.h>
 #include <stdio.h>
@@ -10,13 +11,15 @@
 
 #include "base/error.h"
 #include "fabric/bench.h"
+#include "fabric/bench_cluster.h"
 #include "fabric/fake.h"
 
 static const struct kind {
     const char *name;
     bool emulated;
 } fake = {"fake", false}, plain = {"local", false}, emulated = {"local", true},
-  docker = {"docker", false}, docker_emulated = {"docker", true};
+  docker = {"docker", false}, docker_emulated = {"docker", true},
+  kubernetes = {"kubernetes", false};
 
 static int setup(void **state)
 {
@@ -171,8 +174,10 @@ static void every_device_tells_its_usage(void **state)
     struct fabric_usage usage;
     struct error err;
 
-    assert_int_equal(bench->fabric->ops->usage(bench->fabric, "device-1", &usage, &err), 0);
-    assert_int_equal(bench->fabric->ops->usage(bench->fabric, "device-2", &usage, &err), 0);
+    for (unsigned i = 0; i < BENCH_DEVICES; i++) {
+        const char *device = bench_device(bench, i == 0 ? "device-1" : "device-2");
+        assert_int_equal(bench->fabric->ops->usage(bench->fabric, device, &usage, &err), 0);
+    }
 }
 
 static void closing_calls_nobody_back(void **state)
@@ -234,41 +239,56 @@ static int make_images(void **state)
     return 0;
 }
 
+static int remove_space(void **state)
+{
+    (void)state;
+    bench_remove_space();
+    return 0;
+}
+
 #define STORY(story, kind)                                             \
     {                                                                  \
 #story " (" #kind ")", story, setup, teardown, (void *)&(kind) \
     }
 
 #define STORIES(kind)                                                                       \
-    STORY(devices_are_as_asked, kind), STORY(a_started_stage_is_listed, kind),              \
-        STORY(callbacks_come_from_the_loop, kind), STORY(starting_twice_starts_once, kind), \
-        STORY(an_unknown_device_is_refused, kind),                                          \
+    STORY(a_started_stage_is_listed, kind), STORY(callbacks_come_from_the_loop, kind),      \
+        STORY(starting_twice_starts_once, kind), STORY(an_unknown_device_is_refused, kind), \
         STORY(a_stopped_stage_goes_without_a_word, kind),                                   \
         STORY(stopping_twice_is_done_twice, kind),                                          \
         STORY(an_end_that_nobody_asked_for_is_told, kind),                                  \
         STORY(a_stage_that_went_can_be_started_again, kind),                                \
         STORY(every_device_tells_its_usage, kind), STORY(closing_calls_nobody_back, kind)
 
-/* Of fabrics that run programs, and of those that limit them. */
+/* Of fabrics that run programs, of those that have the devices that one asks for, and of those
+ * that limit them. */
 #define REAL_STORIES(kind) \
     STORIES(kind), STORY(a_stage_calls_its_controller_with_its_token, kind)
+#define ASKED_STORIES(kind) REAL_STORIES(kind), STORY(devices_are_as_asked, kind)
 #define LIMITED_STORIES(kind) \
-    REAL_STORIES(kind), STORY(a_greedy_stage_is_told_from_a_killed_one, kind)
+    ASKED_STORIES(kind), STORY(a_greedy_stage_is_told_from_a_killed_one, kind)
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         STORIES(fake),
-        REAL_STORIES(plain),
+        STORY(devices_are_as_asked, fake),
+        ASKED_STORIES(plain),
         LIMITED_STORIES(emulated),
         STORY(the_fake_refuses_when_told_to, fake),
         cmocka_unit_test(an_unknown_fabric_is_refused),
     };
-    const struct CMUnitTest with_engine[] = {REAL_STORIES(docker),
+    const struct CMUnitTest with_cluster[] = {REAL_STORIES(kubernetes)};
+    const struct CMUnitTest with_engine[] = {ASKED_STORIES(docker),
                                              LIMITED_STORIES(docker_emulated)};
 
     if (argc > 1) {
         return bench_stage(argc, argv);
+    }
+    if (getenv("BRUME_TEST_CLUSTER") != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+        return bench_make_space()
+                   ? cmocka_run_group_tests_name("kubernetes", with_cluster, NULL, remove_space)
+                   : 0;
     }
     if (getenv("BRUME_TEST_ENGINE") != NULL) { /* NOLINT(concurrency-mt-unsafe) */
         return cmocka_run_group_tests_name("docker", with_engine, make_images, NULL);

@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "fabric/cgroup.h"
 #include "fabric/docker_engine.h"
+#include "fabric/kubernetes_remove.h"
 #include "fabric/ledger_entry.h"
 #include "fabric/network.h"
 #include "fabric/process.h"
@@ -149,6 +150,8 @@ static int undo_entry(const struct ledger_entry *entry, struct error *err)
         return process_kill(entry->pid, entry->started, err);
     case LEDGER_ENGINE:
         return docker_engine_undo(entry->name, err);
+    case LEDGER_CLUSTER:
+        return kubernetes_undo(entry->name, err);
     case LEDGER_GROUP:
         return cgroup_remove(entry->name, err);
     case LEDGER_LINK:

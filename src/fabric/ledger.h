@@ -9,6 +9,8 @@
  *     keeper 813 49121            the same id is not taken for it
  *     process 820 49177
  *     engine 1a2b3c /run/docker.sock    what has the run's label at a container engine
+ *     cluster 1a2b3c default https://10.0.0.1:6443 /root/.kube/config    or in a cluster: the
+ *                                 namespace, the server, and KUBECONFIG or -
  *     group /sys/fs/cgroup/cpu/brume-1a2b3c
  *     link br1a2b3c
  *     namespace brume-1a2b3c-1
@@ -35,6 +37,7 @@ enum ledger_kind {
     LEDGER_KEEPER,
     LEDGER_PROCESS,
     LEDGER_ENGINE,
+    LEDGER_CLUSTER,
     LEDGER_GROUP,
     LEDGER_LINK,
     LEDGER_NAMESPACE,

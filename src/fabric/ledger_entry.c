@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static const char *const words[] = {"controller", "keeper",    "process", "engine", "group",
-                                    "link",       "namespace", "folder",  "closed"};
+static const char *const words[] = {"controller", "keeper", "process",   "engine", "cluster",
+                                    "group",      "link",   "namespace", "folder", "closed"};
 
 const char *ledger_word(enum ledger_kind kind)
 {
@@ -66,6 +66,24 @@ static bool is_engine_of(const char *name, const char *run)
     return strncmp(name, run, n) == 0 && name[n] == ' ' && name[n + 1] == '/';
 }
 
+/* "<run> <namespace> https://… /…", or "-" for the last */
+static bool is_cluster_of(const char *name, const char *run)
+{
+    size_t n = strlen(run), n_space = 0;
+
+    if (strncmp(name, run, n) != 0 || name[n] != ' ') {
+        return false;
+    }
+    const char *space = name + n + 1;
+    n_space = strspn(space, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    const char *server = space + n_space + 1;
+    if (n_space == 0 || space[n_space] != ' ' || strncmp(server, "http", 4) != 0) {
+        return false;
+    }
+    const char *paths = strchr(server, ' ');
+    return paths != NULL && (paths[1] == '/' || strcmp(paths, " -") == 0);
+}
+
 /* "brume-<run>-switch" or "brume-<run>-<number>" */
 static bool is_namespace_of(const char *name, const char *run)
 {
@@ -89,6 +107,8 @@ static bool is_ours(struct ledger_entry *entry, const char *run)
         return read_process(entry);
     case LEDGER_ENGINE:
         return is_engine_of(entry->name, run);
+    case LEDGER_CLUSTER:
+        return is_cluster_of(entry->name, run);
     case LEDGER_GROUP:
     case LEDGER_FOLDER:
         return is_path_of(entry->name, run);

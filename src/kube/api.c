@@ -327,3 +327,8 @@ const char *kube_api_namespace(const struct kube_api *api)
 {
     return kube_config_namespace(api->config);
 }
+
+struct kube_config *kube_api_config(struct kube_api *api)
+{
+    return api->config;
+}

@@ -81,5 +81,7 @@ void kube_api_refused(struct kube_api *api);
 
 struct uv_loop_s *kube_api_loop(struct kube_api *api);
 const char *kube_api_namespace(const struct kube_api *api);
+/* Where the server is, and who we are. */
+struct kube_config *kube_api_config(struct kube_api *api);
 
 #endif

@@ -1,0 +1,186 @@
+/* What a run has in the cluster, removed without a loop: by its fabric when it closes, by its
+ * keeper, or by the next run. Everything bears the run's label.
+ *
+ * What was asked for a moment ago may not be there yet when the pods are listed: only when
+ * nothing is found twice is it gone.
+ */
+#include "fabric/kubernetes_remove.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "fabric/kubernetes_object.h"
+#include "http/http.h"
+#include "kube/api.h"
+#include "kube/config.h"
+
+#define ASK_MS   10000
+#define GRACE_MS 6000  /* for kubelets to end containers; then by force */
+#define MOST_MS  20000 /* in all */
+
+int kubernetes_ask(const struct kubernetes_asker *asker, const char *method, const char *path,
+                   json_t **ret_answer, struct error *err)
+{
+    const struct kube_call call = {.method = method, .path = path, .timeout_ms = ASK_MS};
+
+    return asker->api != NULL ? kube_api_ask_now(asker->api, &call, ret_answer, err)
+                              : kube_ask_now(asker->config, &call, ret_answer, err);
+}
+
+/* Deletes each, and says how many there were. One that is gone already is gone. */
+static int delete_all(const struct kubernetes_asker *asker, const char *list, const char *kind,
+                      bool force, size_t *ret_n, struct error *err)
+{
+    json_t *found = NULL;
+    const json_t *items, *item;
+    int result = kubernetes_ask(asker, "GET", list, &found, err);
+    struct error trouble;
+    size_t i;
+
+    if (result < 0) {
+        return result;
+    }
+    items = json_object_get(found, "items");
+    json_array_foreach(items, i, item)
+    {
+        const char *space = kubernetes_text(item, "metadata", "namespace");
+        const char *name = kubernetes_text(item, "metadata", "name");
+        bool leaving = kubernetes_text(item, "metadata", "deletionTimestamp") != NULL;
+        cleanup(memory_free) char *path =
+            memory_format("/api/v1/namespaces/%s/%s/%s%s", space, kind, name,
+                          force ? "?gracePeriodSeconds=0" : "");
+        int r = leaving && !force ? 0 : kubernetes_ask(asker, "DELETE", path, NULL, &trouble);
+        if (r < 0 && r != -ENOENT && result == 0) {
+            *err = trouble;
+            result = r;
+        }
+    }
+    *ret_n = json_array_size(items);
+    json_decref(found);
+    return result;
+}
+
+static char *list_of(const char *kind, const char *space, const char *run)
+{
+    cleanup(memory_free) char *selector =
+        memory_format("%s=brume,%s=%s", KUBERNETES_MANAGED, KUBERNETES_RUN, run);
+    cleanup(memory_free) char *escaped = http_escape(selector);
+
+    return memory_format("/api/v1/namespaces/%s/%s?labelSelector=%s", space, kind, escaped);
+}
+
+int kubernetes_remove_run(const struct kubernetes_asker *asker, const char *space,
+                          const char *run, struct error *err)
+{
+    const struct timespec moment = {.tv_nsec = 100000000};
+    cleanup(memory_free) char *pods = list_of("pods", space, run);
+    cleanup(memory_free) char *secrets = list_of("secrets", space, run);
+    uint64_t began = clock_ms();
+    unsigned n_empty = 0;
+    size_t n = 0, n_secrets = 0;
+
+    while (n_empty < 2) {
+        uint64_t spent = clock_ms() - began;
+        if (spent > MOST_MS) {
+            return error_set(err, -EBUSY, "%zu pods of run %s in namespace %s do not go", n,
+                             run, space);
+        }
+        if (delete_all(asker, pods, "pods", spent > GRACE_MS, &n, err) < 0) {
+            return err->code;
+        }
+        n_empty = n == 0 ? n_empty + 1 : 0;
+        nanosleep(&moment, NULL);
+    }
+    return delete_all(asker, secrets, "secrets", false, &n_secrets, err);
+}
+
+/* KUBECONFIG has paths with colons between; whoever undoes works elsewhere. */
+static char *absolute_paths(const char *paths)
+{
+    cleanup(memory_free) char *copy = memory_text(paths);
+    char *rest = copy, *path, *all = NULL;
+
+    while ((path = strsep(&rest, ":")) != NULL) {
+        if (*path == '\0') {
+            continue;
+        }
+        cleanup(memory_free) char *absolute = file_absolute(path);
+        char *more =
+            all == NULL ? memory_text(absolute) : memory_format("%s:%s", all, absolute);
+        memory_free(&all);
+        all = more;
+    }
+    return all;
+}
+
+/* What kube_config_load() looked at; "-": a pod's account. */
+char *kubernetes_entry(const char *run, const char *space, const char *server)
+{
+    const char *given = getenv("KUBECONFIG");             /* NOLINT(concurrency-mt-unsafe) */
+    const char *home = getenv("HOME");                    /* NOLINT(concurrency-mt-unsafe) */
+    const char *host = getenv("KUBERNETES_SERVICE_HOST"); /* NOLINT(concurrency-mt-unsafe) */
+    cleanup(memory_free) char *paths = NULL;
+
+    if (given != NULL && *given != '\0') {
+        paths = absolute_paths(given);
+    } else if (host == NULL && home != NULL) {
+        paths = memory_format("%s/.kube/config", home);
+    }
+    return memory_format("%s %s %s %s", run, space, server, paths != NULL ? paths : "-");
+}
+
+static int load_config(const char *paths, struct kube_config **ret_config, struct error *err)
+{
+    const struct kube_surroundings around = {.kubeconfig = paths};
+
+    return strcmp(paths, "-") == 0 ? kube_config_load(ret_config, err)
+                                   : kube_config_load_from(&around, ret_config, err);
+}
+
+/* Another context may be the current one by now. */
+static int check_server(struct kube_config *config, const char *server, struct error *err)
+{
+    const struct http_place *place = NULL;
+
+    if (kube_config_place(config, &place, err) < 0) {
+        return err->code;
+    }
+    return strcmp(place->url, server) == 0
+               ? 0
+               : error_set(err, -ENOTCONN, "the current context is of %s", place->url);
+}
+
+int kubernetes_undo(const char *entry, struct error *err)
+{
+    cleanup(memory_free) char *copy = memory_text(entry);
+    char *rest = copy;
+    const char *run = strsep(&rest, " "), *space = strsep(&rest, " ");
+    const char *server = strsep(&rest, " ");
+    struct kube_config *config = NULL;
+    struct error why;
+    cleanup(memory_free) char *folder = file_run_folder(&why);
+
+    if (rest == NULL) {
+        return error_set(err, -EBADMSG, "'%s' names no run in a cluster", entry);
+    }
+    int r = load_config(rest, &config, &why);
+    const struct kubernetes_asker asker = {.config = config};
+    r = r < 0 ? r : check_server(config, server, &why);
+    r = r < 0 ? r : kubernetes_remove_run(&asker, space, run, &why);
+    kube_config_destroy(config);
+    if (r < 0) {
+        return error_set(
+            err, why.code,
+            "pods of run %s are left at %s (%s): brume doctor removes them when it "
+            "answers; if it is gone for good, rm %s/%s",
+            run, server, why.text, folder != NULL ? folder : "/run/brume", run);
+    }
+    return 0;
+}
