@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/test.h"
+#include "net/hello.h"
 #include "stage/shell.h"
 #include "stage/shell_state.h"
 
@@ -63,7 +64,7 @@ static void stage_came(void *owner, struct link *link, const struct message *mes
     assert_non_null(json);
     if (message->kind == MESSAGE_HELLO) {
         note(desk, "hello");
-    } else if (strcmp(type, "report") == 0) {
+    } else if (strcmp(type, "report") == 0 || strcmp(type, "alive") == 0) {
         desk->n_reports++;
     } else {
         note(desk, type);
@@ -267,6 +268,63 @@ static void that_it_has_finished_is_said_again_after_each_hello(void **state)
     until_lost(desk);
 }
 
+/* Somebody dials the stage's data links and says hello. */
+static void call(struct desk *desk, const struct hello *hello)
+{
+    cleanup(memory_free) char *text = hello_to_text(hello);
+    struct error err;
+
+    assert_int_equal(link_dial(&desk->loop, &(struct link_place){.address = desk->data_address},
+                               &caller_events, desk, &desk->caller, &err),
+                     0);
+    while (!desk->caller_opened) {
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+    link_send_text(desk->caller, MESSAGE_HELLO, text);
+    while (desk->caller != NULL) {
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+}
+
+static void a_controller_that_comes_back_elsewhere_calls_and_is_dialled(void **state)
+{
+    struct desk *desk = *state;
+    struct listener *elsewhere = NULL;
+    char address[64];
+    struct error err;
+
+    wait_for(desk, "hello");
+    configure(desk);
+    wait_for(desk, "hello ready working finished");
+    assert_int_equal(listener_open(&desk->loop, &(struct link_place){.address = "127.0.0.1:0"},
+                                   &stage_events, desk, &elsewhere, &err),
+                     0);
+    snprintf(address, sizeof(address), "127.0.0.1:%u", listener_port(elsewhere));
+    listener_close(STEAL(desk->listener));
+    desk->heard[0] = '\0';
+    call(desk, &(struct hello){
+                   .from = "controller", .to = "all-1", .token = "data", .address = address});
+    wait_for(desk, "hello ready working finished");
+    say(desk, "{'type': 'stop'}");
+    until_lost(desk);
+    listener_close(elsewhere);
+}
+
+static void nobody_else_tells_a_stage_whom_to_dial(void **state)
+{
+    struct desk *desk = *state;
+
+    wait_for(desk, "hello");
+    configure(desk);
+    wait_for(desk, "hello ready working finished");
+    call(desk, &(struct hello){
+                   .from = "controller", .to = "all-1", .token = "guess", .address = "::1:9"});
+    assert_string_equal(desk->shell->controller, desk->address);
+    assert_non_null(desk->shell->control);
+    say(desk, "{'type': 'stop'}");
+    until_lost(desk);
+}
+
 static void a_stage_that_is_stopped_before_the_link_is_up_just_ends(void **state)
 {
     const struct desk *desk = *state;
@@ -327,6 +385,9 @@ int main(void)
                                         start, stop),
         cmocka_unit_test_setup_teardown(
             a_sink_that_takes_nothing_does_not_keep_a_stage_from_ending, start, stop),
+        cmocka_unit_test_setup_teardown(
+            a_controller_that_comes_back_elsewhere_calls_and_is_dialled, start, stop),
+        cmocka_unit_test_setup_teardown(nobody_else_tells_a_stage_whom_to_dial, start, stop),
         cmocka_unit_test_setup_teardown(a_stage_that_is_stopped_before_the_link_is_up_just_ends,
                                         start, stop),
     };
