@@ -76,6 +76,7 @@ static char *list_of(const char *kind, const char *space, const char *run)
     return memory_format("/api/v1/namespaces/%s/%s?labelSelector=%s", space, kind, escaped);
 }
 
+/* Secrets go together, by their label: who removes them need not be allowed to list others'. */
 int kubernetes_remove_run(const struct kubernetes_asker *asker, const char *space,
                           const char *run, struct error *err)
 {
@@ -84,7 +85,7 @@ int kubernetes_remove_run(const struct kubernetes_asker *asker, const char *spac
     cleanup(memory_free) char *secrets = list_of("secrets", space, run);
     uint64_t began = clock_ms();
     unsigned n_empty = 0;
-    size_t n = 0, n_secrets = 0;
+    size_t n = 0;
 
     while (n_empty < 2) {
         uint64_t spent = clock_ms() - began;
@@ -98,7 +99,7 @@ int kubernetes_remove_run(const struct kubernetes_asker *asker, const char *spac
         n_empty = n == 0 ? n_empty + 1 : 0;
         nanosleep(&moment, NULL);
     }
-    return delete_all(asker, secrets, "secrets", false, &n_secrets, err);
+    return kubernetes_ask(asker, "DELETE", secrets, NULL, err);
 }
 
 /* KUBECONFIG has paths with colons between; whoever undoes works elsewhere. */
