@@ -309,7 +309,8 @@ void measuring_silent(struct session *session)
         return;
     }
     measuring->running = false;
-    if (session->fabric->ops->stop(session->fabric, STAGE, silent_ended, session, &err) < 0) {
+    if (session->fabric->ops->abandon(session->fabric, STAGE, silent_ended, session, &err) <
+        0) {
         fail(session, &err);
     }
 }

@@ -70,7 +70,12 @@ static int start_stage(struct session *session, size_t index, struct error *err)
                                       .memory = actor->memory,
                                       .done = started,
                                       .owner = actor};
-    return session_start_stage(session, &start, err);
+    int r = session_start_stage(session, &start, err);
+    if (r == -EHOSTUNREACH && session->watching != NULL) { /* it has not told us yet */
+        reconcile_saw(&run->reconcile, index, RECONCILE_SAW_NO_PLACE, clock_ms());
+        return 0;
+    }
+    return r;
 }
 
 static void configure(struct session *session, size_t index)
@@ -214,8 +219,8 @@ void run_silent_stage(struct session *session, size_t index)
     end_life(&run->actors[index]);
     tally_gone(run->tally, stage->name, "fell silent", run_seconds(run));
     reconcile_saw(&run->reconcile, index, RECONCILE_SAW_SILENT, clock_ms());
-    if (session->fabric->ops->stop(session->fabric, stage->name, ended, &run->actors[index],
-                                   &err) < 0) {
+    if (session->fabric->ops->abandon(session->fabric, stage->name, ended, &run->actors[index],
+                                      &err) < 0) {
         session_fail(session, &err, EX_UNAVAILABLE);
         return;
     }

@@ -286,6 +286,9 @@ void shell_stop(struct shell *shell)
     }
     shell->stopping = true;
     log_set_listener(NULL, NULL);
+    if (shell->core != NULL) {
+        shell_say(shell, report_make(shell)); /* who takes its place goes on from there */
+    }
     end_work(shell);
     link_close(STEAL(shell->dialled));
     if (shell->control != NULL) {

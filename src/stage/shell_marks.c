@@ -43,12 +43,28 @@ int marks_open(struct shell *shell, struct error *err)
     return r;
 }
 
+/* What a sink took in an earlier life, and could not tell any more, its neighbours have heard
+ * of: what is done has reached every sink. */
+static void learn(const struct shell *shell, uint64_t done)
+{
+    for (unsigned i = 0; i < shell->config->core.n_operators; i++) {
+        struct journal *journal = shell->journals[i];
+
+        if (journal != NULL && done != CORE_ALL && done > journal_mark(journal)) {
+            journal_raise(journal, done,
+                          journal_delivered(journal) + done - journal_mark(journal),
+                          journal_repeated(journal));
+        }
+    }
+}
+
 /* A source must not be asked again for what was done in an earlier life, and its neighbours may
  * have to learn that first themselves. */
 int marks_keep(struct shell *shell, struct error *err)
 {
     uint64_t done = core_done(shell->core);
 
+    learn(shell, done);
     if (shell->mark == NULL || done == CORE_ALL || done <= journal_mark(shell->mark)) {
         return 0;
     }
