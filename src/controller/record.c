@@ -16,7 +16,7 @@ struct line {
 };
 
 struct record {
-    char *name, *fabric, *message;
+    char *name, *fabric, *message, *note;
     enum record_phase phase;
     uint64_t created_ms;
     json_t *plan, *stages, *progress, *report;
@@ -77,6 +77,7 @@ void record_destroy(struct record *record)
     free(record->name);
     free(record->fabric);
     free(record->message);
+    free(record->note);
     free(record);
 }
 
@@ -84,6 +85,7 @@ void record_begin(struct record *record, const char *fabric)
 {
     set_text(&record->fabric, fabric);
     set_text(&record->message, "");
+    set_text(&record->note, NULL);
     record->phase = RECORD_MEASURING;
     json_decref(STEAL(record->plan));
     json_decref(STEAL(record->stages));
@@ -143,6 +145,20 @@ static void take_phase(struct record *record, const char *type, const json_t *me
     }
 }
 
+static void take_note(struct record *record, const char *type, const json_t *message)
+{
+    static const char *const steps[] = {"measuring", "plan", "stages", "running", "updated"};
+
+    if (strcmp(type, "note") == 0) {
+        set_text(&record->note, json_string_value(json_object_get(message, "text")));
+    }
+    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+        if (strcmp(type, steps[i]) == 0) {
+            set_text(&record->note, NULL);
+        }
+    }
+}
+
 void record_take(struct record *record, const json_t *message, uint64_t now_ms)
 {
     const char *type = json_string_value(json_object_get(message, "type"));
@@ -151,6 +167,7 @@ void record_take(struct record *record, const json_t *message, uint64_t now_ms)
         return;
     }
     take_phase(record, type, message);
+    take_note(record, type, message);
     for (size_t i = 0; i < sizeof(logged) / sizeof(*logged); i++) {
         const char *text = json_string_value(json_object_get(message, logged[i].key));
 
@@ -205,6 +222,8 @@ json_t *record_status(const struct record *record, uint64_t now_ms)
                         part(shown != NULL ? shown : record->stages, "stages"));
     const json_t *told = record->progress != NULL ? record->progress : record->stages;
     json_object_set_new(status, "ready", part(told, "ready"));
+    json_object_set_new(status, "note",
+                        record->note != NULL ? json_line(record->note) : json_null());
     json_object_set_new(status, "failures", json_integer((json_int_t)record->n_failures));
     json_object_set_new(status, "devices", part(record->progress, "devices"));
     json_object_set_new(status, "predicted",

@@ -33,8 +33,9 @@ void record_enter(struct record *record, enum record_phase phase, const char *wh
 enum record_phase record_phase(const struct record *record);
 /* {"name", "fabric", "phase", "message", "created": "2026-…Z", "age_seconds", "delivered",
  * "lost", "rate", "latency_ms": {"p50", "p90"}, "predicted": {"rate", "latency_ms"}, "stages",
- * "ready", "failures", "devices", "plan", "report"}; what is not known is null. `failures` is
- * how often a stage was lost since the record began, `ready` how many stages are. */
+ * "ready", "note", "failures", "devices", "plan", "report"}; what is not known is null.
+ * `failures` is how often a stage was lost since the record began, `ready` how many stages are,
+ * `note` the last one, until something is under way again. */
 json_t *record_status(const struct record *record, uint64_t now_ms);
 /* {"lines": [{"time", "kind", "text"}, …], "next": N}: those from number `since` on. */
 json_t *record_log(const struct record *record, uint64_t since);

@@ -114,6 +114,17 @@ static void failures_are_counted_over_all_sessions(void **state)
     assert_int_equal(json_integer_value(json_object_get(status, "failures")), 2);
 }
 
+static void a_note_stands_until_something_is_under_way_again(void **state)
+{
+    (void)state;
+    take(json_pack("{ssss}", "type", "note", "text", "no node has room"));
+    cleanup(json_decrefp) json_t *waits = record_status(record, 3500);
+    assert_string_equal(json_string_value(json_object_get(waits, "note")), "no node has room");
+    take(json_pack("{ss}", "type", "running"));
+    cleanup(json_decrefp) json_t *runs = record_status(record, 3500);
+    assert_true(json_is_null(json_object_get(runs, "note")));
+}
+
 static void a_long_log_forgets_its_beginning(void **state)
 {
     (void)state;
@@ -151,6 +162,7 @@ int main(void)
         STORY(an_update_that_was_undone_runs_and_says_why),
         STORY(the_log_is_read_from_where_one_has_been_and_survives_a_new_session),
         STORY(failures_are_counted_over_all_sessions),
+        STORY(a_note_stands_until_something_is_under_way_again),
         STORY(a_long_log_forgets_its_beginning),
         STORY(messages_without_their_parts_do_no_harm),
     };
