@@ -239,7 +239,9 @@ void measuring_said(struct session *session, const char *stage, const json_t *me
     if (type == NULL) {
         return;
     }
-    if (strcmp(type, "measure-begin") == 0) {
+    if (strcmp(type, "fetched") == 0) {
+        measuring_take_link(session, message);
+    } else if (strcmp(type, "measure-begin") == 0) {
         measuring->current = measuring_want(measuring, index, message);
     } else if (strcmp(type, "measured") == 0 && index < graph->n_operators) {
         measuring_take(session, index, message);

@@ -23,6 +23,8 @@ struct measuring {
 size_t measuring_want(const struct measuring *measuring, size_t index, const json_t *message);
 /* An operator or a part of it was measured. */
 void measuring_take(struct session *session, size_t index, const json_t *message);
+/* The stage has fetched its files, which says how fast its device's link is. */
+void measuring_take_link(struct session *session, const json_t *message);
 /* Takes note of it when a stage was starved by the first thing it did; when it got to none,
  * again and again, of all that it was asked: what feeds that has no room there, either. */
 void measuring_note_starved(struct session *session);

@@ -9,6 +9,8 @@
 #include "controller/measuring_state.h"
 #include "model/model.h"
 
+#define LINK_BYTES_LEAST 1e6 /* of less, the beginning of a transfer is too large a part */
+
 /* Under which name the measurements of an operator on the device are kept; takes `subject`,
  * which is to be freed. */
 static struct profile_key key_of(const struct session *session, size_t index, char **subject)
@@ -84,6 +86,18 @@ static void record_starved(struct session *session, size_t index)
 
     if (profile_record(session->profiles, key, &segment, &err) < 0) {
         log_event(LOG_WARN, "controller.measurement-refused", "why=\"%s\"", err.text);
+    }
+}
+
+void measuring_take_link(struct session *session, const json_t *message)
+{
+    double bytes = json_number_value(json_object_get(message, "bytes"));
+    double seconds = json_number_value(json_object_get(message, "seconds"));
+    const char *type = session->devices[session->measuring->device].type;
+    struct error ignored; /* then it is measured again next time */
+
+    if (bytes >= LINK_BYTES_LEAST && seconds > 0) {
+        (void)profile_record_link(session->profiles, type, bytes / seconds, &ignored);
     }
 }
 

@@ -5,6 +5,12 @@
 #include "base/memory.h"
 #include "controller/session.h"
 
+/* Of a device on another machine, about whose link nobody said anything. */
+static double measured_link(const struct session *session, const struct fabric_device *device)
+{
+    return session->fabric->ops->remote ? profile_link(session->profiles, device->type) : 0;
+}
+
 static struct planner_device *describe_devices(const struct session *session)
 {
     struct planner_device *devices = memory_new(session->n_devices, sizeof(*devices));
@@ -17,7 +23,8 @@ static struct planner_device *describe_devices(const struct session *session)
             .type = device->type,
             .cores = device->cores,
             .memory = device->memory,
-            .link_rate = device->link_rate * 0.95, /* what TCP gets of it */
+            .link_rate = device->link_rate > 0 ? device->link_rate * 0.95 /* TCP's part */
+                                               : measured_link(session, device),
             .link_latency = device->link_latency_ms / 1000,
             .n_has = device->n_has,
             .has = device->has,

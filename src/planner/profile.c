@@ -13,6 +13,7 @@
 #include "planner/profile_table.h"
 
 #define SECONDS_MOST 86400
+#define MEGABYTE     1e6
 
 char *profile_subject(const struct graph *graph, size_t operator, const struct model * model)
 {
@@ -220,4 +221,25 @@ void profile_store_closep(struct profile_store **store)
 {
     profile_store_close(*store);
     *store = NULL;
+}
+
+/* Kept like an operator that takes so many seconds for a megabyte. */
+static struct profile_key link_key(const char *type)
+{
+    return (struct profile_key){.subject = "link", .type = type, .engine = ""};
+}
+
+int profile_record_link(struct profile_store *store, const char *type, double rate,
+                        struct error *err)
+{
+    const struct profile_segment segment = {.cpu_seconds = MEGABYTE / rate, .runs = 1};
+
+    return profile_record(store, link_key(type), &segment, err);
+}
+
+double profile_link(const struct profile_store *store, const char *type)
+{
+    const struct profile_segment *segment = profile_lookup(store, link_key(type), 0, 0);
+
+    return segment != NULL && segment->cpu_seconds > 0 ? MEGABYTE / segment->cpu_seconds : 0;
 }

@@ -81,4 +81,10 @@ int profile_record(struct profile_store *store, struct profile_key key,
 int profile_record_outputs(struct profile_store *store, struct profile_key key, size_t n,
                            const uint64_t *outputs, struct error *err);
 
+/* The rate of a device's link in bytes/s, by its type; 0: not known. It was measured with the
+ * encryption that it carries, and is taken for links that nobody says the rate of. */
+int profile_record_link(struct profile_store *store, const char *type, double rate,
+                        struct error *err);
+double profile_link(const struct profile_store *store, const char *type);
+
 #endif

@@ -278,6 +278,19 @@ static void what_was_too_large_is_put_on_no_device_of_that_size(void **state)
     assert_float_equal(planner_cost(problem, 3, 3 + STREET_LAYERS, 0), 0.032, 1e-4);
 }
 
+static void the_rate_of_a_link_is_kept_by_type(void **state)
+{
+    struct error err = {0};
+    cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
+
+    assert_int_equal(profile_record_link(store, "pi4", 11.5e6, &err), 0);
+    assert_int_equal(profile_store_save(store, &err), 0);
+    cleanup(profile_store_closep) struct profile_store *again = store_open(*state);
+    assert_true(fabs(profile_link(again, "pi4") - 11.5e6) < 1);
+    assert_true(profile_link(again, "pi3") == 0);
+    assert_int_equal(profile_record_link(store, "pi4", -1, &err), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +303,8 @@ int main(void)
         cmocka_unit_test(more_runs_replace_and_fewer_are_weighed_in),
         cmocka_unit_test(what_is_no_measurement_is_refused),
         cmocka_unit_test_setup_teardown(damaged_files_are_left_aside_and_counted, folder_make,
+                                        folder_remove),
+        cmocka_unit_test_setup_teardown(the_rate_of_a_link_is_kept_by_type, folder_make,
                                         folder_remove),
         cmocka_unit_test(an_operators_subject_covers_what_feeds_it),
         cmocka_unit_test(first_everything_is_wanted_then_what_the_plan_chose),

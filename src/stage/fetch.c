@@ -19,7 +19,8 @@ struct fetch {
     size_t current;
     char *part; /* what is not complete, beside the file; NULL: no file is asked for */
     int file;
-    uint64_t got, size;
+    uint64_t got, size; /* of the current file */
+    uint64_t total;     /* of all */
 };
 
 static const char *path_of(const struct fetch *fetch)
@@ -168,6 +169,11 @@ void fetch_end(struct fetch *fetch)
     free(fetch);
 }
 
+uint64_t fetch_bytes(const struct fetch *fetch)
+{
+    return fetch->total;
+}
+
 void fetch_again(struct fetch *fetch)
 {
     ask(fetch);
@@ -185,6 +191,7 @@ static int append(struct fetch *fetch, const char *bytes, size_t size, struct er
         bytes += n > 0 ? n : 0;
         size -= n > 0 ? (size_t)n : 0;
         fetch->got += n > 0 ? (size_t)n : 0;
+        fetch->total += n > 0 ? (size_t)n : 0;
     }
     return 0;
 }

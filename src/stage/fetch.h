@@ -35,6 +35,8 @@ void fetch_end(struct fetch *fetch); /* accepts NULL; a file that is not complet
 
 /* After the next hello. */
 void fetch_again(struct fetch *fetch);
+/* Bytes that have come so far. */
+uint64_t fetch_bytes(const struct fetch *fetch);
 /* The bytes at `offset` of the file that was asked for. */
 int fetch_take(struct fetch *fetch, uint64_t offset, const void *bytes, size_t size,
                struct error *err);

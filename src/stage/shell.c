@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -103,6 +104,11 @@ static void files_complete(void *owner)
     json_t *asked = STEAL(shell->asked);
     struct error err;
 
+    if (shell->fetch != NULL) {
+        shell_say(shell, json_pack("{sssIsf}", "type", "fetched", "bytes",
+                                   (json_int_t)fetch_bytes(shell->fetch), "seconds",
+                                   (double)(clock_ns() - shell->fetch_ns) / 1e9));
+    }
     fetch_end(STEAL(shell->fetch));
     if (begin_work(shell, asked, &err) < 0) {
         shell_fail(shell, &err);
@@ -123,6 +129,7 @@ static int prepare_work(struct shell *shell, json_t *message, struct error *err)
         files_complete(shell);
         return 0;
     }
+    shell->fetch_ns = clock_ns();
     return fetch_begin(files, shell->files, &events, &shell->fetch, err);
 }
 

@@ -57,6 +57,7 @@ struct shell {
 
     struct measure *measure; /* a measurement under way */
     struct fetch *fetch;     /* files that are missing, or NULL */
+    uint64_t fetch_ns;       /* when it began */
     json_t *asked;           /* what the controller wants done when they are there */
 };
 
