@@ -11,7 +11,7 @@
 
 #include "fabric/cluster.h"
 #include "fabric/fabric.h"
-#include "fabric/kubernetes_metrics.h"
+#include "fabric/kubernetes_meter.h"
 #include "kube/api.h"
 #include "kube/watch.h"
 

@@ -11,6 +11,7 @@
 #include "fabric/cluster_state.h"
 #include "fabric/kubernetes_node.h"
 #include "fabric/kubernetes_object.h"
+#include "kube/resource_metrics.h"
 
 #define ROUND_MS   5000 /* from asking a kubelet to asking it again */
 #define TURN_LEAST 50
@@ -57,7 +58,7 @@ static struct cluster_pod *meet_pod(struct cluster *cluster, const char *space,
     return pod;
 }
 
-static void on_metric(void *owner, const struct kubernetes_metric *metric)
+static void on_metric(void *owner, const struct resource_metric *metric)
 {
     struct cluster_kubelet *kubelet = owner;
     struct kubernetes_meter *meter = &kubelet->meter;
@@ -85,7 +86,7 @@ static void on_answer(void *owner, const struct kube_answer *answer, const struc
     kubelet->request = NULL;
     if (err == NULL && answer->text != NULL) {
         memory_free(&cluster->refusal);
-        kubernetes_metrics_read(answer->text, on_metric, kubelet);
+        resource_metrics_read(answer->text, on_metric, kubelet);
         return;
     }
     kubelet->meter.known = false;

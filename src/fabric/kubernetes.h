@@ -11,7 +11,7 @@
  *     kubernetes_node.c     what a node is to brume (pure)
  *     kubernetes_pod.c      what a stage's pod is like (pure)
  *     kubernetes_state.c    what a pod says of itself (pure)
- *     kubernetes_metrics.c  what a kubelet says (pure)
+ *     kubernetes_meter.c    what a counter of a kubelet means (pure)
  *     cluster*.c            nodes, pods and kubelets, watched once for all fabrics
  *
  * All that a run has in the cluster bears its name as a label: one that ledger.h gives, or the
