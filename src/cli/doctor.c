@@ -250,6 +250,11 @@ static void tell_container(void *owner, const struct fabric_fact *fact)
     tell_group(owner, "containers", fact);
 }
 
+static void tell_cluster(void *owner, const struct fabric_fact *fact)
+{
+    tell_group(owner, "cluster", fact);
+}
+
 static void clean_up(struct doctor *doctor)
 {
     unsigned n_runs = 0;
@@ -281,6 +286,7 @@ static int examine(int argc, char **argv)
     fabric_doctor(tell_device, &doctor);
     clean_up(&doctor);
     fabric_doctor_docker(tell_container, &doctor);
+    fabric_doctor_kubernetes(tell_cluster, &doctor);
     if (doctor.json) {
         json_t *object = json_pack("{sbsO}", "works", !doctor.ill, "findings", doctor.findings);
         json_dumpf(object, stdout, JSON_INDENT(2));

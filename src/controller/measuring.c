@@ -311,8 +311,7 @@ void measuring_silent(struct session *session)
         return;
     }
     measuring->running = false;
-    if (session->fabric->ops->abandon(session->fabric, STAGE, silent_ended, session, &err) <
-        0) {
+    if (fabric_abandon(session->fabric, STAGE, silent_ended, session, &err) < 0) {
         fail(session, &err);
     }
 }

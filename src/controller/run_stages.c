@@ -219,8 +219,7 @@ void run_silent_stage(struct session *session, size_t index)
     end_life(&run->actors[index]);
     tally_gone(run->tally, stage->name, "fell silent", run_seconds(run));
     reconcile_saw(&run->reconcile, index, RECONCILE_SAW_SILENT, clock_ms());
-    if (session->fabric->ops->abandon(session->fabric, stage->name, ended, &run->actors[index],
-                                      &err) < 0) {
+    if (fabric_abandon(session->fabric, stage->name, ended, &run->actors[index], &err) < 0) {
         session_fail(session, &err, EX_UNAVAILABLE);
         return;
     }

@@ -258,6 +258,13 @@ void bench_stop(struct bench *bench, const char *stage)
     assert_int_equal(bench->fabric->ops->stop(bench->fabric, stage, on_done, bench, &err), 0);
 }
 
+void bench_abandon(struct bench *bench, const char *stage)
+{
+    struct error err;
+
+    assert_int_equal(fabric_abandon(bench->fabric, stage, on_done, bench, &err), 0);
+}
+
 void bench_list(struct bench *bench)
 {
     struct error err;
@@ -350,6 +357,9 @@ int bench_stage(int argc, char **argv)
     snprintf(words, sizeof(words), "[%s %s]", name, token);
     if (call(controller, words) < 0) {
         return 72;
+    }
+    if (strcmp(token, "crash") == 0) {
+        __builtin_trap();
     }
     for (;;) {
         pause();

@@ -58,12 +58,14 @@ extern const char *bench_space;
 /* What a stage started by these tests does: the token is its script.
  *   "wait"  says its name and token to the controller, then waits
  *   "fail"  ends with 70
+ *   "crash" says so to the controller, then does what is not allowed
  *   "eat"   takes memory until it is killed
  *   "burn"  uses 200 ms of CPU time, then says so to the controller and waits */
 int bench_stage(int argc, char **argv);
 
 int bench_start(struct bench *bench, const char *stage, const char *device, const char *token);
 void bench_stop(struct bench *bench, const char *stage);
+void bench_abandon(struct bench *bench, const char *stage);
 void bench_list(struct bench *bench);
 
 /* Turns the loop until *counter is `value`. */

@@ -13,8 +13,9 @@
 #include "fabric/kubernetes_object.h"
 #include "kube/resource_metrics.h"
 
-#define ROUND_MS   5000 /* from asking a kubelet to asking it again */
-#define TURN_LEAST 50
+#define ROUND_MS   5000U /* from asking a kubelet to asking it again */
+#define TURN_LEAST 50U   /* ms */
+#define TURN_NONE  200U
 #define LATELY_MS  30000
 #define ANSWER_MS  4000
 
@@ -144,7 +145,7 @@ static void on_turn(uv_timer_t *timer)
         }
         cluster->turn = cluster->turn->next;
     }
-    uint64_t wait = n > 0 ? ROUND_MS / n : TURN_LEAST * 4;
+    uint64_t wait = n > 0 ? ROUND_MS / n : TURN_NONE;
     uv_timer_start(timer, on_turn, wait > TURN_LEAST ? wait : TURN_LEAST, 0);
 }
 

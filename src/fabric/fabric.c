@@ -43,6 +43,13 @@ void fabric_closep(struct fabric **fabric)
     }
 }
 
+int fabric_abandon(struct fabric *fabric, const char *stage, fabric_done_fn done, void *owner,
+                   struct error *err)
+{
+    return fabric->ops->abandon != NULL ? fabric->ops->abandon(fabric, stage, done, owner, err)
+                                        : fabric->ops->stop(fabric, stage, done, owner, err);
+}
+
 int fabric_clean(unsigned *ret_runs, struct error *err)
 {
     return ledger_clean(ret_runs, err);

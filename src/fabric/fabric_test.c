@@ -138,6 +138,19 @@ static void stopping_twice_is_done_twice(void **state)
     assert_int_equal(bench->n_gone, 0);
 }
 
+static void an_abandoned_stage_goes_as_well(void **state)
+{
+    struct bench *bench = bench_of(state);
+
+    assert_int_equal(bench_start(bench, "detect", "device-1", "wait"), 0);
+    bench_until(bench, &bench->n_done, 1);
+    bench_abandon(bench, "detect");
+    bench_until(bench, &bench->n_done, 2);
+    bench_list(bench);
+    assert_int_equal(bench->n_seen, 0);
+    assert_int_equal(bench->n_gone, 0);
+}
+
 static void an_end_that_nobody_asked_for_is_told(void **state)
 {
     struct bench *bench = bench_of(state);
@@ -256,6 +269,7 @@ static int remove_space(void **state)
         STORY(starting_twice_starts_once, kind), STORY(an_unknown_device_is_refused, kind), \
         STORY(a_stopped_stage_goes_without_a_word, kind),                                   \
         STORY(stopping_twice_is_done_twice, kind),                                          \
+        STORY(an_abandoned_stage_goes_as_well, kind),                                       \
         STORY(an_end_that_nobody_asked_for_is_told, kind),                                  \
         STORY(a_stage_that_went_can_be_started_again, kind),                                \
         STORY(every_device_tells_its_usage, kind), STORY(closing_calls_nobody_back, kind)

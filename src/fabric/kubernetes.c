@@ -5,6 +5,8 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "base/memory.h"
+#include "kube/api.h"
 
 static struct kubernetes *kubernetes_of(struct fabric *fabric)
 {
@@ -156,15 +158,28 @@ static void leave(struct fabric *fabric)
     kubernetes_destroy(kubernetes_of(fabric));
 }
 
+/* What an Application has; a run alone has a ledger. */
+static int remove_all(struct kubernetes *kubernetes, struct error *err)
+{
+    const struct kubernetes_asker asker = {.api = kubernetes->api};
+    cleanup(memory_free) char *kept = memory_format("brume-run-%s", kubernetes->application);
+    int r = kubernetes_remove(&asker, kubernetes->space, "secrets", kept, false, err);
+
+    for (const struct kubernetes_stage *stage = kubernetes->stages; stage != NULL && r == 0;
+         stage = stage->next) {
+        r = kubernetes_remove(&asker, kubernetes->space, "secrets", stage->pod, false, err);
+    }
+    return r < 0 ? r : kubernetes_remove_run(&asker, kubernetes->space, kubernetes->run, err);
+}
+
 static void close_all(struct fabric *fabric)
 {
     struct kubernetes *kubernetes = kubernetes_of(fabric);
-    const struct kubernetes_asker asker = {.api = kubernetes->api};
     struct error err;
 
-    if (!kubernetes->alone && /* else the ledger does */
-        kubernetes_remove_run(&asker, kubernetes->space, kubernetes->run, &err) < 0) {
-        kubernetes_note(kubernetes, "%s", err.text);
+    kube_forget(kubernetes->api, STEAL(kubernetes->saving));
+    if (!kubernetes->alone && remove_all(kubernetes, &err) < 0) {
+        kubernetes_note(kubernetes, "something stays in the cluster: %s", err.text);
     }
     kubernetes_destroy(kubernetes);
 }

@@ -94,6 +94,7 @@ struct kubernetes {
     char *saved;   /* by an earlier controller */
     char *unsaved; /* the latest that is not kept yet */
     bool changed;  /* it is not what is being written */
+    bool anew;     /* which is written for the first time */
     struct kube_request *saving;
 };
 

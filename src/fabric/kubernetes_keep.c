@@ -13,10 +13,12 @@
 #define KEPT_MOST ((size_t)700 << 10) /* bytes; the API takes 1 MiB, as base64 */
 #define KEPT_KEY  "state"
 
-static char *path_of(const struct kubernetes *kubernetes, const char *query)
+/* Of what is there, or of where it is made. */
+static char *path_of(const struct kubernetes *kubernetes, bool anew)
 {
-    return memory_format("/api/v1/namespaces/%s/secrets/brume-run-%s%s", kubernetes->space,
-                         kubernetes->application, query);
+    return anew ? memory_format("/api/v1/namespaces/%s/secrets", kubernetes->space)
+                : memory_format("/api/v1/namespaces/%s/secrets/brume-run-%s", kubernetes->space,
+                                kubernetes->application);
 }
 
 static void complain(struct kubernetes *kubernetes, const char *why)
@@ -27,12 +29,12 @@ static void complain(struct kubernetes *kubernetes, const char *why)
                     why);
 }
 
-/* Applied, as one says: made, or made to be so. */
 static json_t *describe(const struct kubernetes *kubernetes)
 {
     cleanup(memory_wipe) char *coded = kube_encode(kubernetes->unsaved);
+    cleanup(memory_free) char *name = memory_format("brume-run-%s", kubernetes->application);
     json_t *metadata =
-        json_pack("{sssoso*}", "namespace", kubernetes->space, "labels",
+        json_pack("{sssssoso*}", "name", name, "namespace", kubernetes->space, "labels",
                   kubernetes_pod_labels(kubernetes->application, kubernetes->run, NULL),
                   "ownerReferences", kubernetes_pod_owners(kubernetes->resource));
 
@@ -40,7 +42,8 @@ static json_t *describe(const struct kubernetes *kubernetes)
                      metadata, "type", "Opaque", "data", KEPT_KEY, coded);
 }
 
-static void write_soon(struct kubernetes *kubernetes);
+/* What is there is replaced, whoever wrote it; `anew`: nothing is there. */
+static void write_soon(struct kubernetes *kubernetes, bool anew);
 
 static void on_written(void *owner, const struct kube_answer *answer, const struct error *err)
 {
@@ -48,37 +51,41 @@ static void on_written(void *owner, const struct kube_answer *answer, const stru
 
     (void)answer;
     kubernetes->saving = NULL;
+    if (err != NULL && err->code == -ENOENT && !kubernetes->anew) {
+        write_soon(kubernetes, true);
+        return;
+    }
     if (err != NULL) {
         complain(kubernetes, err->text);
     }
     if (kubernetes->changed) {
-        write_soon(kubernetes);
+        write_soon(kubernetes, false);
     } else {
         memory_wipe(&kubernetes->unsaved);
     }
 }
 
-static void fill_call(const struct kubernetes *kubernetes, char **ret_path, json_t **ret_body,
-                      struct kube_call *ret_call)
+static void write_soon(struct kubernetes *kubernetes, bool anew)
 {
-    *ret_path = path_of(kubernetes, "?fieldManager=brume-controller&force=true");
-    *ret_body = describe(kubernetes);
-    *ret_call = (struct kube_call){.method = "PATCH",
-                                   .path = *ret_path,
-                                   .body = *ret_body,
-                                   .type = "application/apply-patch+yaml"};
-}
+    cleanup(memory_free) char *path = path_of(kubernetes, anew);
+    json_t *body = describe(kubernetes);
+    const struct kube_call call = {.method = anew ? "POST" : "PUT", .path = path, .body = body};
 
-static void write_soon(struct kubernetes *kubernetes)
-{
-    cleanup(memory_free) char *path = NULL;
-    struct kube_call call;
-    json_t *body;
-
-    fill_call(kubernetes, &path, &body, &call);
+    kubernetes->anew = anew;
     kubernetes->changed = false;
     kubernetes->saving = kube_ask(kubernetes->api, &call, on_written, kubernetes);
     json_decref(body);
+}
+
+static int write_now(const struct kubernetes *kubernetes, bool anew, struct error *err)
+{
+    cleanup(memory_free) char *path = path_of(kubernetes, anew);
+    json_t *body = describe(kubernetes);
+    const struct kube_call call = {.method = anew ? "POST" : "PUT", .path = path, .body = body};
+    int r = kube_api_ask_now(kubernetes->api, &call, NULL, err);
+
+    json_decref(body);
+    return r;
 }
 
 void kubernetes_save(struct kubernetes *kubernetes, const char *text)
@@ -91,32 +98,31 @@ void kubernetes_save(struct kubernetes *kubernetes, const char *text)
     kubernetes->unsaved = memory_text(text);
     kubernetes->changed = true;
     if (kubernetes->saving == NULL) {
-        write_soon(kubernetes);
+        write_soon(kubernetes, false);
     }
 }
 
 void kubernetes_save_now(struct kubernetes *kubernetes)
 {
-    cleanup(memory_free) char *path = NULL;
-    struct kube_call call;
     struct error err;
-    json_t *body;
 
     if (kubernetes->unsaved == NULL) {
         return;
     }
     kube_forget(kubernetes->api, STEAL(kubernetes->saving));
-    fill_call(kubernetes, &path, &body, &call);
-    if (kube_api_ask_now(kubernetes->api, &call, NULL, &err) < 0) {
+    int r = write_now(kubernetes, false, &err);
+    r = r == -ENOENT ? write_now(kubernetes, true, &err) : r;
+    /* The one that was forgotten may have been done meanwhile. */
+    r = r == -EBUSY ? write_now(kubernetes, false, &err) : r;
+    if (r < 0) {
         complain(kubernetes, err.text);
     }
-    json_decref(body);
 }
 
 /* That of an Application which bore the name before is not ours. */
 int kubernetes_load(struct kubernetes *kubernetes, struct error *err)
 {
-    cleanup(memory_free) char *path = path_of(kubernetes, "");
+    cleanup(memory_free) char *path = path_of(kubernetes, false);
     const struct kube_call call = {.method = "GET", .path = path};
     json_t *secret = NULL;
     int r = kube_api_ask_now(kubernetes->api, &call, &secret, err);

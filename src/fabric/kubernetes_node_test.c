@@ -216,10 +216,10 @@ static void a_node_that_goes_or_is_no_linux_is_not_usable(void **state)
 static void nonsense_of_a_server_is_nothing_at_all(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "[]", "{'metadata':3}",
+    static const char odd[] =
         "{'metadata':{'labels':[]},'status':{'allocatable':{'cpu':'many','memory':[]},"
-        "'addresses':{},'conditions':'Ready'},'spec':{'taints':[1,{}]}}"};
+        "'addresses':{},'conditions':'Ready'},'spec':{'taints':[1,{}]}}";
+    static const char *const texts[] = {"[]", "{'metadata':3}", odd};
     const struct kubernetes_room taken = {0};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {

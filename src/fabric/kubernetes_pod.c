@@ -57,6 +57,20 @@ static size_t shorter(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* What a label may not have is replaced. */
+static void make_label(char *text)
+{
+    for (char *at = text; *at != '\0'; at++) {
+        *at = (char)tolower((unsigned char)*at);
+        if (!isalnum((unsigned char)*at)) {
+            *at = '-';
+        }
+    }
+    if (*text == '-') {
+        *text = 'x';
+    }
+}
+
 void kubernetes_pod_name(const struct kubernetes_pod *pod, char ret_name[KUBERNETES_NAME])
 {
     const char *application = pod->application != NULL ? pod->application : "brume";
@@ -71,15 +85,7 @@ void kubernetes_pod_name(const struct kubernetes_pod *pod, char ret_name[KUBERNE
     }
     snprintf(ret_name, KUBERNETES_NAME, "%.*s-%.*s%s", (int)n_application, application,
              (int)n_stage, pod->start->stage, end);
-    for (char *at = ret_name; *at != '\0'; at++) {
-        *at = (char)tolower((unsigned char)*at);
-        if (!isalnum((unsigned char)*at) && *at != '-') {
-            *at = '-';
-        }
-    }
-    if (*ret_name == '-') {
-        *ret_name = 'x';
-    }
+    make_label(ret_name);
 }
 
 struct kubernetes_limits kubernetes_pod_limits(const struct fabric_start *start,

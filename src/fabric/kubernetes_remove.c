@@ -34,37 +34,20 @@ int kubernetes_ask(const struct kubernetes_asker *asker, const char *method, con
                               : kube_ask_now(asker->config, &call, ret_answer, err);
 }
 
-/* Deletes each, and says how many there were. One that is gone already is gone. */
-static int delete_all(const struct kubernetes_asker *asker, const char *list, const char *kind,
-                      bool force, size_t *ret_n, struct error *err)
+int kubernetes_remove(const struct kubernetes_asker *asker, const char *space, const char *kind,
+                      const char *name, bool force, struct error *err)
 {
-    json_t *found = NULL;
-    const json_t *items, *item;
-    int result = kubernetes_ask(asker, "GET", list, &found, err);
+    cleanup(memory_free) char *path =
+        memory_format("/api/v1/namespaces/%s/%s/%s%s", space, kind, name,
+                      force ? "?gracePeriodSeconds=0" : "");
     struct error trouble;
-    size_t i;
+    int r = kubernetes_ask(asker, "DELETE", path, NULL, &trouble);
 
-    if (result < 0) {
-        return result;
+    if (r < 0 && r != -ENOENT) {
+        *err = trouble;
+        return r;
     }
-    items = json_object_get(found, "items");
-    json_array_foreach(items, i, item)
-    {
-        const char *space = kubernetes_text(item, "metadata", "namespace");
-        const char *name = kubernetes_text(item, "metadata", "name");
-        bool leaving = kubernetes_text(item, "metadata", "deletionTimestamp") != NULL;
-        cleanup(memory_free) char *path =
-            memory_format("/api/v1/namespaces/%s/%s/%s%s", space, kind, name,
-                          force ? "?gracePeriodSeconds=0" : "");
-        int r = leaving && !force ? 0 : kubernetes_ask(asker, "DELETE", path, NULL, &trouble);
-        if (r < 0 && r != -ENOENT && result == 0) {
-            *err = trouble;
-            result = r;
-        }
-    }
-    *ret_n = json_array_size(items);
-    json_decref(found);
-    return result;
+    return 0;
 }
 
 static char *list_of(const char *kind, const char *space, const char *run)
@@ -76,7 +59,49 @@ static char *list_of(const char *kind, const char *space, const char *run)
     return memory_format("/api/v1/namespaces/%s/%s?labelSelector=%s", space, kind, escaped);
 }
 
-/* Secrets go together, by their label: who removes them need not be allowed to list others'. */
+/* Deletes each, and says how many there are. The secret of a pod has its name: who may not list
+ * them finds it so. */
+static int remove_pods(const struct kubernetes_asker *asker, const char *space,
+                       const char *list, bool force, size_t *ret_n, struct error *err)
+{
+    json_t *found = NULL;
+    const json_t *items, *item;
+    int result = kubernetes_ask(asker, "GET", list, &found, err);
+    size_t i;
+
+    items = json_object_get(found, "items");
+    json_array_foreach(items, i, item)
+    {
+        const char *name = kubernetes_text(item, "metadata", "name");
+        if (name == NULL || result < 0 ||
+            (!force && kubernetes_text(item, "metadata", "deletionTimestamp") != NULL)) {
+            continue;
+        }
+        result = kubernetes_remove(asker, space, "pods", name, force, err);
+        if (result == 0) {
+            result = kubernetes_remove(asker, space, "secrets", name, false, err);
+        }
+    }
+    *ret_n = json_array_size(items);
+    json_decref(found);
+    return result;
+}
+
+/* Of pods that never were, or went otherwise. They go together, by their label: who removes
+ * them need not be allowed to list others', nor even this. */
+static int remove_secrets(const struct kubernetes_asker *asker, const char *list,
+                          struct error *err)
+{
+    struct error refusal;
+    int r = kubernetes_ask(asker, "DELETE", list, NULL, &refusal);
+
+    if (r < 0 && r != -EACCES) {
+        *err = refusal;
+        return r;
+    }
+    return 0;
+}
+
 int kubernetes_remove_run(const struct kubernetes_asker *asker, const char *space,
                           const char *run, struct error *err)
 {
@@ -93,13 +118,13 @@ int kubernetes_remove_run(const struct kubernetes_asker *asker, const char *spac
             return error_set(err, -EBUSY, "%zu pods of run %s in namespace %s do not go", n,
                              run, space);
         }
-        if (delete_all(asker, pods, "pods", spent > GRACE_MS, &n, err) < 0) {
+        if (remove_pods(asker, space, pods, spent > GRACE_MS, &n, err) < 0) {
             return err->code;
         }
         n_empty = n == 0 ? n_empty + 1 : 0;
         nanosleep(&moment, NULL);
     }
-    return kubernetes_ask(asker, "DELETE", secrets, NULL, err);
+    return remove_secrets(asker, secrets, err);
 }
 
 /* KUBECONFIG has paths with colons between; whoever undoes works elsewhere. */

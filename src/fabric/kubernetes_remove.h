@@ -2,6 +2,8 @@
 #ifndef FABRIC_KUBERNETES_REMOVE_H
 #define FABRIC_KUBERNETES_REMOVE_H
 
+#include <stdbool.h>
+
 #include "base/json.h"
 
 struct error;
@@ -16,8 +18,13 @@ struct kubernetes_asker {
 int kubernetes_ask(const struct kubernetes_asker *asker, const char *method, const char *path,
                    json_t **ret_answer, struct error *err);
 
+/* Deletes one; one that is not there is gone. */
+int kubernetes_remove(const struct kubernetes_asker *asker, const char *space, const char *kind,
+                      const char *name, bool force, struct error *err);
+
 /* Deletes pods and secrets of a run, and waits until they are gone; what does not end within
- * seconds is deleted by force. */
+ * seconds is deleted by force. Who may not list secrets deletes those of the pods that are
+ * there. */
 int kubernetes_remove_run(const struct kubernetes_asker *asker, const char *space,
                           const char *run, struct error *err);
 

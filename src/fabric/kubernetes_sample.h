@@ -12,7 +12,9 @@ static inline json_t *sample(const char *text)
     json_error_t why;
 
     for (char *at = copy; *at != '\0'; at++) {
-        *at = *at == '\'' ? '"' : *at;
+        if (*at == '\'') {
+            *at = '"';
+        }
     }
     json_t *json = json_loads(copy, 0, &why);
     if (json == NULL) {

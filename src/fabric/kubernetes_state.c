@@ -59,7 +59,20 @@ static void read_end(const json_t *pod, const json_t *terminated,
     }
 }
 
-/* The node put it out, or did not take it: there is no container that could tell. */
+/* The node put it out: why matters more than by which signal. */
+static void read_eviction(const json_t *pod, struct kubernetes_state *state)
+{
+    const char *message = kubernetes_text(pod, "status", "message");
+    const char *node = kubernetes_text(pod, "spec", "nodeName");
+
+    state->phase = KUBERNETES_ENDED;
+    state->ran = true;
+    state->starved = message != NULL && strcasestr(message, "memory") != NULL;
+    snprintf(state->how, sizeof(state->how), "evicted by %s: %s",
+             node != NULL ? node : "its node", message != NULL ? message : "no word why");
+}
+
+/* The node did not take it: there is no container that could tell. */
 static void read_refusal(const json_t *pod, struct kubernetes_state *state)
 {
     const char *reason = kubernetes_text(pod, "status", "reason");
@@ -67,15 +80,7 @@ static void read_refusal(const json_t *pod, struct kubernetes_state *state)
     const char *node = kubernetes_text(pod, "spec", "nodeName");
 
     state->phase = KUBERNETES_ENDED;
-    state->ran = kubernetes_text(pod, "status", "startTime") != NULL &&
-                 json_array_size(kubernetes_part(pod, "status", "containerStatuses")) > 0;
-    if (kubernetes_is(reason, "Evicted")) {
-        state->starved = message != NULL && strcasestr(message, "memory") != NULL;
-        snprintf(state->how, sizeof(state->how), "evicted by %s: %s",
-                 node != NULL ? node : "its node", message != NULL ? message : "no word why");
-        state->ran = true;
-        return;
-    }
+    state->ran = json_array_size(kubernetes_part(pod, "status", "containerStatuses")) > 0;
     snprintf(state->how, sizeof(state->how), "not taken by %s: %s%s%s",
              node != NULL ? node : "its node", reason != NULL ? reason : "no word why",
              message != NULL ? ": " : "", message != NULL ? message : "");
@@ -132,7 +137,7 @@ void kubernetes_state_read(const json_t *pod, struct kubernetes_state *ret_state
     *ret_state = (struct kubernetes_state){
         .leaving = kubernetes_text(pod, "metadata", "deletionTimestamp") != NULL};
     if (kubernetes_is(kubernetes_text(pod, "status", "reason"), "Evicted")) {
-        read_refusal(pod, ret_state); /* why matters more than by which signal */
+        read_eviction(pod, ret_state);
     } else if (json_is_object(terminated)) {
         read_end(pod, terminated, ret_state);
     } else if (kubernetes_is(phase, "Failed") || kubernetes_is(phase, "Succeeded")) {
