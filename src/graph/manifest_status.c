@@ -1,3 +1,5 @@
+/* The status of an application in a cluster. What is not known is left out, and so is a text
+ * that is empty: some API servers take it for null, and refuse it. */
 #include "graph/manifest_keys.h"
 
 static const struct yaml_key condition_keys[] = {
