@@ -1,11 +1,7 @@
-/* libmicrohttpd, whose epoll descriptor sits in the loop. A connection is answered in the call
- * that brings the last of its body: nothing here takes long. */
 #include "controller/rest.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,33 +15,21 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "controller/server.h"
+#include "controller/serving.h"
 
 #define APPLICATIONS "/v1alpha1/applications"
 
-enum { CONNECTIONS_MAX = 64, TIMEOUT_SECONDS = 30, UNPROCESSABLE = 422 };
-
 struct rest {
-    uv_poll_t poll; /* of libmicrohttpd's epoll descriptor */
-    uv_timer_t timer;
-    struct MHD_Daemon *daemon;
+    struct serving *serving;
     struct server *server;
     char *path;
-    unsigned n_handles;
-};
-
-/* A request whose body is still coming. */
-struct asking {
-    char *body;
-    size_t size;
-    bool too_large;
 };
 
 /* One that is all there. */
 struct question {
     struct server *server;
-    struct MHD_Connection *connection;
+    const struct serving_question *asked;
     const char *name; /* of the application, or NULL */
-    const struct asking *asking;
 };
 
 typedef int (*route_fn)(const struct question *question, json_t **ret_answer,
@@ -68,11 +52,11 @@ static int get_all(const struct question *question, json_t **ret_answer, struct 
 
 static int apply(const struct question *question, json_t **ret_answer, struct error *err)
 {
-    const struct asking *asking = question->asking;
+    const struct serving_question *asked = question->asked;
     cleanup(json_decrefp) json_t *request =
-        asking->body == NULL
+        asked->body == NULL
             ? NULL
-            : json_loadb(asking->body, asking->size, JSON_REJECT_DUPLICATES, NULL);
+            : json_loadb(asked->body, asked->size, JSON_REJECT_DUPLICATES, NULL);
 
     if (!json_is_object(request)) {
         return error_set(err, -EINVAL, "the request is not a JSON object");
@@ -85,14 +69,9 @@ static int get_one(const struct question *question, json_t **ret_answer, struct 
     return server_get(question->server, question->name, ret_answer, err);
 }
 
-static const char *argument(const struct question *question, const char *key)
-{
-    return MHD_lookup_connection_value(question->connection, MHD_GET_ARGUMENT_KIND, key);
-}
-
 static int get_log(const struct question *question, json_t **ret_answer, struct error *err)
 {
-    const char *since = argument(question, "since");
+    const char *since = serving_argument(question->asked, "since");
 
     return server_log(question->server, question->name,
                       since != NULL ? strtoull(since, NULL, 10) : 0, ret_answer, err);
@@ -100,7 +79,7 @@ static int get_log(const struct question *question, json_t **ret_answer, struct 
 
 static int delete_one(const struct question *question, json_t **ret_answer, struct error *err)
 {
-    const char *now = argument(question, "now");
+    const char *now = serving_argument(question->asked, "now");
     int r = server_delete(question->server, question->name,
                           now != NULL && strcmp(now, "true") == 0, err);
 
@@ -144,26 +123,26 @@ static unsigned status_of(int code)
 {
     switch (code) {
     case 0:
-        return MHD_HTTP_OK;
+        return SERVING_OK;
     case -ENOENT:
-        return MHD_HTTP_NOT_FOUND;
+        return SERVING_NOT_FOUND;
     case -ENOSYS:
-        return MHD_HTTP_METHOD_NOT_ALLOWED;
+        return SERVING_METHOD;
     case -EBUSY:
-        return MHD_HTTP_CONFLICT;
+        return SERVING_CONFLICT;
     case -E2BIG:
-        return MHD_HTTP_CONTENT_TOO_LARGE;
+        return SERVING_TOO_LARGE;
     default:
-        return UNPROCESSABLE;
+        return SERVING_UNPROCESSABLE;
     }
 }
 
-static int ask(struct question *question, const char *method, const char *path,
-               json_t **ret_answer, struct error *err)
+static int ask(struct question *question, json_t **ret_answer, struct error *err)
 {
+    const char *method = question->asked->method, *path = question->asked->path;
     bool there = false;
 
-    if (question->asking->too_large) {
+    if (question->asked->too_large) {
         return error_set(err, -E2BIG, "a request has at most %d bytes", REST_BODY_MAX);
     }
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
@@ -179,106 +158,22 @@ static int ask(struct question *question, const char *method, const char *path,
                  : error_set(err, -ENOENT, "there is no %.64s", path);
 }
 
-static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status,
-                             const json_t *answer)
+static void asked(void *owner, const struct serving_question *asked,
+                  struct serving_answer *ret_answer)
 {
-    char *text = json_dumps(answer, JSON_COMPACT);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-static void take_body(struct asking *asking, const char *body, size_t size)
-{
-    asking->too_large = asking->too_large || size > REST_BODY_MAX - asking->size;
-    if (asking->too_large) {
-        return;
-    }
-    char *more = realloc(asking->body, asking->size + size + 1);
-    if (more == NULL) {
-        asking->too_large = true;
-        return;
-    }
-    memcpy(more + asking->size, body, size);
-    asking->body = more;
-    asking->size += size;
-}
-
-/* Signature: libmicrohttpd's. */
-/* NOLINTNEXTLINE(readability-function-size) */
-static enum MHD_Result came(void *owner, struct MHD_Connection *connection, const char *path,
-                            const char *method, const char *version, const char *body,
-                            size_t *size, void **place)
-{
-    struct rest *rest = owner;
-    struct asking *asking = *place;
+    const struct rest *rest = owner;
+    struct question question = {.server = rest->server, .asked = asked};
     json_t *answer = NULL;
     struct error err;
+    int r = ask(&question, &answer, &err);
 
-    (void)version;
-    if (asking == NULL) {
-        *place = memory_new(1, sizeof(*asking));
-        return MHD_YES;
-    }
-    if (*size > 0) {
-        take_body(asking, body, *size);
-        *size = 0;
-        return MHD_YES;
-    }
-    struct question question = {
-        .server = rest->server, .connection = connection, .asking = asking};
-    int r = ask(&question, method, path, &answer, &err);
     if (r < 0) {
         answer = json_pack("{sosi}", "error", json_line(err.text), "code",
                            error_exit_code(&err, 65));
     }
-    enum MHD_Result result = reply(connection, status_of(r), answer);
+    *ret_answer = (struct serving_answer){status_of(r), "application/json",
+                                          json_dumps(answer, JSON_COMPACT)};
     json_decref(answer);
-    return result;
-}
-
-static void forget(void *owner, struct MHD_Connection *connection, void **place,
-                   enum MHD_RequestTerminationCode why)
-{
-    struct asking *asking = *place;
-
-    (void)owner;
-    (void)connection;
-    (void)why;
-    if (asking != NULL) {
-        free(asking->body);
-        free(asking);
-    }
-}
-
-static void work(struct rest *rest);
-
-static void timer_due(uv_timer_t *timer)
-{
-    work(timer->data);
-}
-
-static void readable(uv_poll_t *poll, int status, int events)
-{
-    (void)status;
-    (void)events;
-    work(poll->data);
-}
-
-static void work(struct rest *rest)
-{
-    MHD_UNSIGNED_LONG_LONG wait;
-
-    MHD_run(rest->daemon);
-    if (MHD_get_timeout(rest->daemon, &wait) == MHD_YES) {
-        uv_timer_start(&rest->timer, timer_due, wait, 0);
-    } else {
-        uv_timer_stop(&rest->timer);
-    }
 }
 
 static int connect_to(const struct sockaddr_un *address)
@@ -310,7 +205,7 @@ static int listen_on(const char *path, int *ret_socket, struct error *err)
     mode_t mask = umask(0077);
     int r = bind(door, (const struct sockaddr *)&address, sizeof(address));
     umask(mask);
-    if (r < 0 || listen(door, CONNECTIONS_MAX) < 0) {
+    if (r < 0 || listen(door, SERVING_CONNECTIONS_MAX) < 0) {
         return error_set(err, -errno, "cannot listen on %s: %s", path, strerrordesc_np(errno));
     }
     *ret_socket = fcntl(door, F_DUPFD_CLOEXEC, 0); /* the one here is closed */
@@ -330,29 +225,11 @@ int rest_open(uv_loop_t *loop, const char *path, struct server *server, struct r
     struct rest *rest = memory_new(1, sizeof(*rest));
     rest->server = server;
     rest->path = memory_text(path);
-    rest->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL, 0, NULL, NULL, came, rest, MHD_OPTION_LISTEN_SOCKET, door,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)TIMEOUT_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, forget, NULL, MHD_OPTION_END);
-    assert(rest->daemon != NULL);
-    uv_poll_init(loop, &rest->poll,
-                 MHD_get_daemon_info(rest->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
-    uv_timer_init(loop, &rest->timer);
-    rest->poll.data = rest->timer.data = rest;
-    rest->n_handles = 2;
-    uv_poll_start(&rest->poll, UV_READABLE, readable);
+    const struct serving_setup setup = {
+        .loop = loop, .socket = door, .body_most = REST_BODY_MAX, .ask = asked, .owner = rest};
+    rest->serving = serving_open(&setup);
     *ret_rest = rest;
     return 0;
-}
-
-static void handle_closed(uv_handle_t *handle)
-{
-    struct rest *rest = handle->data;
-
-    if (--rest->n_handles == 0) {
-        free(rest->path);
-        free(rest);
-    }
 }
 
 void rest_close(struct rest *rest)
@@ -360,9 +237,8 @@ void rest_close(struct rest *rest)
     if (rest == NULL) {
         return;
     }
-    uv_poll_stop(&rest->poll);
-    MHD_stop_daemon(rest->daemon);
+    serving_close(rest->serving);
     unlink(rest->path);
-    uv_close((uv_handle_t *)&rest->poll, handle_closed);
-    uv_close((uv_handle_t *)&rest->timer, handle_closed);
+    free(rest->path);
+    free(rest);
 }
