@@ -1,0 +1,246 @@
+/* Carries out what the course of an object says. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "controller/resources_state.h"
+#include "controller/server.h"
+#include "kube/api.h"
+#include "kube/event.h"
+
+static const json_t *metadata(const struct entry *entry)
+{
+    return json_object_get(entry->object, "metadata");
+}
+
+static json_int_t generation(const struct entry *entry)
+{
+    return json_integer_value(json_object_get(metadata(entry), "generation"));
+}
+
+void resources_say(const struct entry *entry, bool warning, const char *reason,
+                   const char *message)
+{
+    if (!entry->resources->leaving) {
+        kube_events_say(entry->resources->events, entry->object, warning, reason, message);
+    }
+}
+
+static void set_text(char **text, const char *value)
+{
+    free(*text);
+    *text = memory_text(value);
+}
+
+/* A run that came to its end under an earlier controller, as its object says: a report is the
+ * end, and only with one is known what was lost. */
+static bool is_over(const struct entry *entry)
+{
+    const json_t *status = json_object_get(entry->object, "status");
+    const char *phase = resource_text(status, "phase");
+
+    return json_integer_value(json_object_get(status, "observedGeneration")) ==
+               generation(entry) &&
+           (strcmp(phase, "Finished") == 0 ||
+            (strcmp(phase, "Failed") == 0 && json_object_get(status, "lost") != NULL));
+}
+
+static void say_refused(struct entry *entry, const char *why)
+{
+    char quoted[512];
+
+    if (entry->refused != NULL && strcmp(entry->refused, why) == 0) {
+        return;
+    }
+    set_text(&entry->refused, why);
+    resources_say(entry, true, "Refused", why);
+    log_event(LOG_INFO, "controller.object-refused", "object=%s why=%s", entry->key,
+              log_quote(why, quoted, sizeof(quoted)));
+}
+
+void resources_read_request(struct entry *entry)
+{
+    struct error err;
+
+    resource_manifest_destroy(entry->manifest);
+    entry->manifest = resource_manifest_create(entry->object, entry->resources->setup.files);
+    json_decref(STEAL(entry->request));
+    if (resource_manifest_request(entry->manifest, &entry->request, &err) < 0) {
+        json_decref(STEAL(entry->applied));
+        entry->course.changed = false;
+        say_refused(entry, err.text);
+        return;
+    }
+    if (entry->applied == NULL && !entry->course.held && is_over(entry)) {
+        entry->applied = json_incref(entry->request);
+    }
+    entry->course.changed = !json_equal(entry->applied, entry->request);
+}
+
+json_t *resources_status(const struct entry *entry)
+{
+    cleanup(json_decrefp) json_t *record = NULL;
+    struct error ignored;
+
+    if (server_get(entry->resources->server, entry->key, &record, &ignored) < 0 &&
+        entry->refused == NULL && entry->waits == NULL) {
+        return NULL;
+    }
+    const struct resource_facts facts = {
+        .generation = generation(entry),
+        .record = entry->course.other ? NULL : record,
+        .refused = entry->refused,
+        .waits = entry->waits,
+        .retry_s = (unsigned)(course_retry_ms(&entry->course) / 1000)};
+    return resource_status(&facts, entry->written, clock_wall_ms());
+}
+
+static char *path_of(const struct entry *entry, const char *tail)
+{
+    return memory_format("/apis/" RESOURCE_VERSION "/namespaces/%s/applications/%s%s",
+                         entry->space, entry->name, tail);
+}
+
+static void ask(struct entry *entry, enum course_action action, const char *tail,
+                const json_t *patch);
+
+static void note_failure(struct entry *entry, enum course_action action,
+                         const struct error *err)
+{
+    static const char *const names[] = {
+        [COURSE_BIND] = "finalizer", [COURSE_UNBIND] = "finalizer", [COURSE_WRITE] = "status"};
+    char quoted[sizeof(err->text) * 2];
+
+    entry->resources->n_failures++;
+    if (err->code == -ENOENT || err->code == -EBUSY) {
+        return; /* it is gone, or was changed meanwhile: the watch tells */
+    }
+    if (action == COURSE_BIND) {
+        set_text(&entry->waits, err->text);
+        entry->unsaid = true;
+    }
+    log_event(LOG_WARN, "controller.object-not-written", "object=%s what=%s why=%s", entry->key,
+              names[action], log_quote(err->text, quoted, sizeof(quoted)));
+}
+
+static void answered(void *owner, const struct kube_answer *answer, const struct error *err)
+{
+    struct entry *entry = owner;
+    enum course_action action = entry->asked;
+
+    entry->asking = NULL;
+    course_answered(&entry->course, action, err == NULL, clock_ms());
+    if (err != NULL) {
+        note_failure(entry, action, err);
+    } else {
+        free(STEAL(entry->waits));
+        json_object_update(entry->object, (json_t *)(uintptr_t)answer->json);
+    }
+    if (action == COURSE_WRITE && err == NULL) {
+        json_decref(entry->written);
+        entry->written = STEAL(entry->writing);
+        entry->written_ms = clock_ms();
+        entry->course.due = 0;
+    }
+    entry->unsaid = true;
+    resources_wake(entry->resources);
+}
+
+static void ask(struct entry *entry, enum course_action action, const char *tail,
+                const json_t *patch)
+{
+    cleanup(memory_free) char *path = path_of(entry, tail);
+    const struct kube_call call = {.method = "PATCH", .path = path, .body = patch};
+
+    entry->asked = action;
+    entry->resources->n_writes++;
+    entry->asking = kube_ask(entry->resources->setup.api, &call, answered, entry);
+}
+
+/* The version goes along, for others may change the same list. */
+static void change_finalizers(struct entry *entry, enum course_action action)
+{
+    json_t *list = json_array(), *other;
+    size_t i;
+
+    json_array_foreach(json_object_get(metadata(entry), "finalizers"), i, other)
+    {
+        if (strcmp(json_string_value(other), RESOURCES_FINALIZER) != 0) {
+            json_array_append(list, other);
+        }
+    }
+    if (action == COURSE_BIND) {
+        json_array_append_new(list, json_string(RESOURCES_FINALIZER));
+    }
+    cleanup(json_decrefp) json_t *patch = json_pack(
+        "{s{sssoss}}", "metadata", "uid", resource_text(metadata(entry), "uid"), "finalizers",
+        list, "resourceVersion", resource_text(metadata(entry), "resourceVersion"));
+    ask(entry, action, "", patch);
+}
+
+static void write_status(struct entry *entry)
+{
+    cleanup(json_decrefp) json_t *patch = resource_patch(entry->written, entry->writing);
+
+    ask(entry, COURSE_WRITE, "/status", patch);
+}
+
+static void apply(struct entry *entry)
+{
+    cleanup(json_decrefp) json_t *answer = NULL;
+    struct error err;
+
+    json_decref(entry->applied);
+    entry->applied = json_incref(entry->request);
+    if (server_apply(entry->resources->server, entry->request, &answer, &err) < 0) {
+        cleanup(memory_free) char *why = resource_manifest_explain(entry->manifest, err.text);
+
+        course_applied(&entry->course, false);
+        say_refused(entry, why);
+    } else {
+        course_applied(&entry->course, true);
+        free(STEAL(entry->refused));
+        log_event(LOG_INFO, "controller.object-applied", "object=%s result=%s", entry->key,
+                  resource_text(answer, "result"));
+    }
+    entry->unsaid = true;
+}
+
+static void end(struct entry *entry, bool now)
+{
+    struct error err;
+
+    if (server_delete(entry->resources->server, entry->key, now, &err) < 0) {
+        course_gone(&entry->course); /* it had it no more */
+    }
+    entry->unsaid = true;
+}
+
+void resources_do(struct entry *entry, enum course_action action)
+{
+    switch (action) {
+    case COURSE_BIND:
+    case COURSE_UNBIND:
+        change_finalizers(entry, action);
+        break;
+    case COURSE_APPLY:
+        apply(entry);
+        break;
+    case COURSE_DRAIN:
+        end(entry, false);
+        break;
+    case COURSE_END:
+        end(entry, true);
+        break;
+    case COURSE_WRITE:
+        write_status(entry);
+        break;
+    case COURSE_WAIT:
+    case COURSE_FORGET:
+        break;
+    }
+}
