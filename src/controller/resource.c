@@ -138,11 +138,13 @@ json_t *resource_status(const struct resource_facts *facts, const json_t *before
 {
     const json_t *record = facts->record, *plan = json_object_get(record, "plan");
     cleanup(memory_free) char *message = message_of(facts);
-    json_t *status =
-        json_pack("{sssosIso}", "phase", phase_of(facts), "message", json_line(message),
-                  "observedGeneration", (json_int_t)facts->generation, "conditions",
-                  resource_conditions(facts, before, now_ms));
+    json_t *status = json_pack("{sssIso}", "phase", phase_of(facts), "observedGeneration",
+                               (json_int_t)facts->generation, "conditions",
+                               resource_conditions(facts, before, now_ms));
 
+    if (*message != '\0') {
+        put(status, "message", json_line(message));
+    }
     if (record != NULL) {
         put_numbers(status, record);
         put(status, "stages", describe_stages(json_object_get(record, "stages")));
@@ -150,7 +152,7 @@ json_t *resource_status(const struct resource_facts *facts, const json_t *before
     }
     if (json_is_object(plan)) {
         cleanup(memory_free) char *summary = resource_plan(plan);
-        put(status, "plan", json_line(summary));
+        put(status, "plan", *summary != '\0' ? json_line(summary) : NULL);
     }
     return status;
 }

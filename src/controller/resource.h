@@ -4,7 +4,8 @@
  * The status comes from what is known of the application (record.h). What a person waits for
  * (the phase, a condition, where a stage is) is written at once. Numbers that move all the time
  * are written when they have moved and RESOURCE_RATES_MS have passed, counts later still, so
- * that what stands still causes no writes at all.
+ * that what stands still causes no writes at all. Empty texts are left out: some API servers
+ * take them for null.
  */
 #ifndef CONTROLLER_RESOURCE_H
 #define CONTROLLER_RESOURCE_H

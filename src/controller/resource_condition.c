@@ -39,11 +39,13 @@ static void add(struct conditions *conditions, const char *type, bool holds, con
         *resource_text(before, "lastTransitionTime") != '\0') {
         since = resource_text(before, "lastTransitionTime");
     }
-    json_array_append_new(conditions->list,
-                          json_pack("{sssssssosssI}", "type", type, "status", status, "reason",
-                                    reason, "message", json_line(message), "lastTransitionTime",
-                                    since, "observedGeneration",
-                                    (json_int_t)conditions->facts->generation));
+    json_t *condition = json_pack("{sssssssssI}", "type", type, "status", status, "reason",
+                                  reason, "lastTransitionTime", since, "observedGeneration",
+                                  (json_int_t)conditions->facts->generation);
+    if (*message != '\0') {
+        json_object_set_new(condition, "message", json_line(message));
+    }
+    json_array_append_new(conditions->list, condition);
 }
 
 static bool is_phase(const json_t *record, const char *phase)

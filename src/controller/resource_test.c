@@ -344,7 +344,7 @@ static void what_a_session_says_is_an_event(void **state)
 
     (void)state;
     says(plan_message(), "Planned",
-         "camera..fit on node-1 | detect on node-2, node-3 x2: 41.23 frames/s, 66.6 ms per "
+         "camera..fit on node-1 | detect on node-2, node-3 x2: 41.2 frames/s, 66.6 ms per "
          "frame foreseen");
     says(json_pack("{ssss}", "type", "failure", "what", "detect on node-2 fell silent"),
          "StageLost", "detect on node-2 fell silent");

@@ -85,9 +85,10 @@ static char *say_planned(const json_t *message)
 {
     const json_t *plan = json_object_get(message, "plan");
     cleanup(memory_free) char *summary = resource_plan(plan);
+    double rate = json_number_value(json_object_get(plan, "rate"));
 
-    return memory_format("%s: %.4g frames/s, %.4g ms per frame foreseen", summary,
-                         json_number_value(json_object_get(plan, "rate")),
+    return memory_format("%s: %.*f frames/s, %.3g ms per frame foreseen", summary,
+                         rate < 100 ? 1 : 0, rate,
                          json_number_value(json_object_get(plan, "latency_ms")));
 }
 

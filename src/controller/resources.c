@@ -83,7 +83,9 @@ static void server_said(void *owner, const char *key, const json_t *message)
         return;
     }
     if (resource_event(message, &event)) {
-        resources_say(entry, event.warning, event.reason, event.message);
+        if (event.warning || entry->quiet_until == 0) {
+            resources_say(entry, event.warning, event.reason, event.message);
+        }
         free(event.message);
     }
     if (strcmp(type, "running") == 0) {
@@ -138,11 +140,30 @@ static void tell_move(void *owner, const struct resource_event *event)
     resources_say(owner, event->warning, event->reason, event->message);
 }
 
+/* What is taken up says what it was before: it runs, and what it says on the way there is no
+ * news to anybody. */
+static bool is_quiet(struct entry *entry, const json_t *status, uint64_t now)
+{
+    static const char *const ways[] = {"Measuring", "Starting"};
+
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways) && now < entry->quiet_until; i++) {
+        if (strcmp(resource_text(status, "phase"), ways[i]) == 0) {
+            entry->course.due = entry->quiet_until;
+            return true;
+        }
+    }
+    entry->quiet_until = 0;
+    return false;
+}
+
 /* Whether the status should be written, and when. */
 static void judge_status(struct entry *entry, uint64_t now)
 {
     cleanup(json_decrefp) json_t *status = entry->unsaid ? resources_status(entry) : NULL;
 
+    if (status != NULL && is_quiet(entry, status, now)) {
+        return;
+    }
     entry->unsaid = false;
     if (status == NULL) {
         return;

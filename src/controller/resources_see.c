@@ -2,8 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "controller/resources_state.h"
+
+enum { QUIET_MS = 10000 };
 
 static const char *meta(const json_t *object, const char *key)
 {
@@ -55,6 +58,10 @@ void resources_begin(struct entry *entry)
     entry->course.other = false;
     json_decref(entry->written);
     entry->written = json_incref(json_object_get(entry->object, "status"));
+    const char *phase = resource_text(entry->written, "phase");
+    bool ran = strcmp(phase, "Running") == 0 || strcmp(phase, "Updating") == 0;
+    entry->written_ms = clock_ms();
+    entry->quiet_until = ran ? clock_ms() + QUIET_MS : 0;
     json_decref(STEAL(entry->writing));
     json_decref(STEAL(entry->applied));
     free(STEAL(entry->refused));

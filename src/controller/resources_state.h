@@ -28,7 +28,8 @@ struct entry {
     struct kube_request *asking;
     json_t *written, *writing; /* statuses: at the object, and on their way there */
     uint64_t written_ms;
-    bool unsaid; /* something changed that the status may have to say */
+    uint64_t quiet_until; /* it ran under an earlier controller, and may be taken up */
+    bool unsaid;          /* something changed that the status may have to say */
 };
 
 struct resources {
