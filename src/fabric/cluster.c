@@ -27,26 +27,26 @@ static void tell_trouble(struct cluster *cluster, const char *why)
     }
 }
 
-/* Both watches lose a server that goes, and find it again: one of them tells. */
-static void hear_trouble(struct cluster *cluster, const char *watch, const char *why)
+/* Both watches lose a server that goes, and find it again: the first tells of its end, and the
+ * last of its return. */
+static void hear_trouble(struct cluster *cluster, bool *trouble, const char *why)
 {
-    if (why != NULL && cluster->trouble == NULL) {
-        cluster->trouble = watch;
+    bool before = cluster->no_nodes || cluster->no_pods;
+
+    *trouble = why != NULL;
+    if ((cluster->no_nodes || cluster->no_pods) != before) {
         tell_trouble(cluster, why);
-    } else if (why == NULL && cluster->trouble == watch) {
-        cluster->trouble = NULL;
-        tell_trouble(cluster, NULL);
     }
 }
 
 static void on_nodes_trouble(void *owner, const char *why)
 {
-    hear_trouble(owner, "nodes", why);
+    hear_trouble(owner, &((struct cluster *)owner)->no_nodes, why);
 }
 
 static void on_pods_trouble(void *owner, const char *why)
 {
-    hear_trouble(owner, "pods", why);
+    hear_trouble(owner, &((struct cluster *)owner)->no_pods, why);
 }
 
 static void on_complete(void *owner)

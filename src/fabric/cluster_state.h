@@ -45,8 +45,8 @@ struct cluster {
     struct kube_api *api;
     struct cluster_events events;
     struct kube_watch *nodes, *pods;
-    bool told;           /* that it is complete */
-    const char *trouble; /* was told, and by which watch: "nodes", "pods"; NULL: none */
+    bool told;              /* that it is complete */
+    bool no_nodes, no_pods; /* are told of at the moment */
     struct cluster_listener *listeners;
     struct cluster_kubelet *kubelets, *turn; /* `turn`: who is asked next */
     struct cluster_pod *metered;

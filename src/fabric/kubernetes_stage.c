@@ -216,7 +216,7 @@ static bool wait_for_quota(struct kubernetes_stage *stage, const struct error *e
     const char *node = stage->kubernetes->site.devices[stage->device].name;
     struct error why;
 
-    if (err->code != -EACCES || strstr(err->text, "exceeded quota") == NULL) {
+    if (err->code != -EACCES || strstr(err->text, "quota") == NULL) {
         return false;
     }
     error_set(&why, -ENOSPC, "%s gets no pod for %s: kubectl -n %s describe quota (%s)", node,

@@ -158,6 +158,37 @@ static void a_node_without_room_is_told_with_what_to_do(void **state)
     bench_close(bench);
 }
 
+/* Until it is counted it may not hold. */
+static void wait_for_quota(void)
+{
+    bool counted = false;
+
+    while (!counted) {
+        json_t *quota = bench_look("resourcequotas/none");
+        counted = kubernetes_part(quota, "status", "used") != NULL;
+        json_decref(quota);
+    }
+}
+
+static void a_quota_that_is_used_up_is_told_and_waited_for(void **state)
+{
+    (void)state;
+    cleanup(memory_free) char *quotas =
+        memory_format("namespaces/%s/resourcequotas", bench_space);
+    struct bench *bench = bench_open("kubernetes", false);
+
+    json_decref(bench_ask("POST", quotas,
+                          sample("{'metadata':{'name':'none'},'spec':{'hard':"
+                                 "{'pods':'0'}}}")));
+    wait_for_quota();
+    assert_int_equal(bench_start(bench, "detect", "device-1", "wait"), 0);
+    until_noted(bench, "gets no pod for detect: kubectl -n ");
+    bench_delete("resourcequotas/none");
+    bench_until(bench, &bench->n_done, 1);
+    bench_until_heard(bench, "[detect wait]");
+    bench_close(bench);
+}
+
 static void writing_outside_of_its_home_is_refused(void **state)
 {
     (void)state;
@@ -405,6 +436,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_cluster_that_does_not_answer_is_told_with_what_to_type),
         cmocka_unit_test(a_missing_image_is_told_with_what_to_do),
         cmocka_unit_test(a_node_without_room_is_told_with_what_to_do),
+        cmocka_unit_test(a_quota_that_is_used_up_is_told_and_waited_for),
         cmocka_unit_test(writing_outside_of_its_home_is_refused),
         cmocka_unit_test(a_crash_is_told_as_that_of_a_process),
         cmocka_unit_test(a_greedy_stage_is_told_from_a_killed_one),
