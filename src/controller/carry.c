@@ -10,10 +10,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "controller/needs.h"
 #include "fabric/fabric.h"
 
 struct carry {
-    json_t *offers; /* {stage: {path: size}} */
+    json_t *offers; /* {stage: {path there: {"path": here, "size"}}} */
 };
 
 struct carry *carry_create(void)
@@ -32,6 +33,15 @@ void carry_destroy(struct carry *carry)
     }
 }
 
+static void add(json_t *files, const FTSENT *entry)
+{
+    cleanup(memory_free) char *there = needs_remote_path(entry->fts_path);
+
+    json_object_set_new(files, there,
+                        json_pack("{sssI}", "path", entry->fts_path, "size",
+                                  (json_int_t)entry->fts_statp->st_size));
+}
+
 static int list_one(json_t *files, const FTSENT *entry, struct error *err)
 {
     switch (entry->fts_info) {
@@ -43,7 +53,7 @@ static int list_one(json_t *files, const FTSENT *entry, struct error *err)
                          "cannot read %s: %s", entry->fts_path,
                          strerrordesc_np(entry->fts_errno != 0 ? entry->fts_errno : ENOENT));
     case FTS_F:
-        json_object_set_new(files, entry->fts_path, json_integer(entry->fts_statp->st_size));
+        add(files, entry);
         break;
     default:
         break;
@@ -89,12 +99,13 @@ int carry_offer(struct carry *carry, const char *stage, size_t n_mounts,
 
 json_t *carry_list(const struct carry *carry, const char *stage)
 {
-    json_t *list = json_array(), *size;
+    json_t *list = json_array(), *file;
     const char *path;
 
-    json_object_foreach(json_object_get(carry->offers, stage), path, size)
+    json_object_foreach(json_object_get(carry->offers, stage), path, file)
     {
-        json_array_append_new(list, json_pack("{sssO}", "path", path, "size", size));
+        json_array_append_new(
+            list, json_pack("{sssO}", "path", path, "size", json_object_get(file, "size")));
     }
     return list;
 }
@@ -102,13 +113,15 @@ json_t *carry_list(const struct carry *carry, const char *stage)
 int carry_answer(const struct carry *carry, const char *stage, const json_t *message,
                  struct carry_piece *ret_piece, struct error *err)
 {
-    const char *path = json_string_value(json_object_get(message, "path"));
+    const char *wanted = json_string_value(json_object_get(message, "path"));
     json_int_t offset = json_integer_value(json_object_get(message, "offset"));
+    const char *path = json_string_value(json_object_get(
+        json_object_get(json_object_get(carry->offers, stage), wanted != NULL ? wanted : ""),
+        "path"));
 
-    if (path == NULL || offset < 0 ||
-        json_object_get(json_object_get(carry->offers, stage), path) == NULL) {
+    if (path == NULL || offset < 0) {
         return error_set(err, -ENOENT, "stage '%s' may not have '%.200s'", stage,
-                         path != NULL ? path : "");
+                         wanted != NULL ? wanted : "");
     }
     cleanup(file_closep) int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = file < 0 ? -1 : pread(file, ret_piece->bytes, sizeof(ret_piece->bytes), offset);

@@ -26,7 +26,8 @@ void carry_destroy(struct carry *carry); /* accepts NULL */
  * it. -ENOENT, -E2BIG, each with a sentence. */
 int carry_offer(struct carry *carry, const char *stage, size_t n_mounts,
                 const struct fabric_mount *mounts, struct error *err);
-/* [{"path", "size"}, …], a new reference; empty for a stage that was offered nothing. */
+/* [{"path", "size"}, …], the paths as they are there (needs_remote_path()); a new reference;
+ * empty for a stage that was offered nothing. */
 json_t *carry_list(const struct carry *carry, const char *stage);
 
 struct carry_piece {

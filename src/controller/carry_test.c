@@ -7,6 +7,7 @@
 #include "base/test.h"
 #include "base/test_folder.h"
 #include "controller/carry.h"
+#include "controller/needs.h"
 #include "fabric/fabric.h"
 
 /* A path in the test's folder, malloc'ed. */
@@ -38,7 +39,8 @@ static struct carry *offered(const char *stage, const char *name, bool writable)
 static int fetch(const struct carry *carry, const char *stage, const char *name,
                  struct carry_piece *piece, struct error *err)
 {
-    cleanup(memory_free) char *path = place(name);
+    cleanup(memory_free) char *here = place(name);
+    cleanup(memory_free) char *path = needs_remote_path(here);
     cleanup(json_decrefp) json_t *message =
         json_pack("{sssssi}", "type", "fetch", "path", path, "offset", 2);
 

@@ -208,8 +208,8 @@ void measuring_hello(struct session *session, const char *stage)
         memory_format("%s/" STAGE, session->fabric->ops->folder(session->fabric));
     control_send(session->control, stage,
                  json_pack("{sssosssOsoso}", "type", "measure", "deployment",
-                           deployment_to_json(deployment), "folder", folder, "wants", wants,
-                           "cuts", cuts_to_json(session->problem), "files",
+                           session_deployment(session, deployment), "folder", folder, "wants",
+                           wants, "cuts", cuts_to_json(session->problem), "files",
                            session_files(session, stage)));
     json_decref(wants);
     deployment_destroy(deployment);

@@ -167,7 +167,7 @@ static void add_operators(struct mounts *mounts)
 }
 
 struct fabric_mount *needs_mounts(const struct deployment *deployment, const char *group,
-                                  const char *folder, size_t *ret_n)
+                                  const char *folder, bool here, size_t *ret_n)
 {
     struct mounts mounts = {0};
     struct error ignored;
@@ -179,10 +179,10 @@ struct fabric_mount *needs_mounts(const struct deployment *deployment, const cha
         if (strcmp(step->group, group) != 0 || registry_find(step->use, &type, &ignored) < 0) {
             continue;
         }
-        if (strcmp(step->use, "model") == 0) {
+        if (here && strcmp(step->use, "model") == 0) {
             add_models(&mounts);
         }
-        if (registry_is_foreign(step->use)) {
+        if (here && registry_is_foreign(step->use)) {
             add_operators(&mounts);
         }
         for (size_t j = 0; j < step->n_params; j++) {
@@ -202,4 +202,44 @@ void needs_free_mounts(struct fabric_mount *mounts, size_t n)
         free(mounts[i].path);
     }
     free(mounts);
+}
+
+char *needs_remote_path(const char *path)
+{
+    size_t n = strlen(FABRIC_FILES);
+    bool below = strncmp(path, FABRIC_FILES, n) == 0 && path[n] == '/';
+
+    return below ? memory_text(path) : memory_format("%s%s", FABRIC_FILES, path);
+}
+
+static void move_params(const struct deployment_operator *step, json_t *params)
+{
+    const struct brume_operator *type = NULL;
+    struct error ignored;
+
+    if (registry_find(step->use, &type, &ignored) < 0) {
+        return;
+    }
+    for (size_t i = 0; i < step->n_params; i++) {
+        const struct brume_param *row = param_find(type, step->params[i].name);
+        const char *value = step->params[i].value;
+
+        if (row != NULL && value[0] == '/' &&
+            (row->kind == BRUME_FILE || row->kind == BRUME_FILES)) {
+            cleanup(memory_free) char *path = needs_remote_path(value);
+            json_object_set_new(json_array_get(params, i), "value", json_string(path));
+        }
+    }
+}
+
+json_t *needs_remote_deployment(const struct deployment *deployment)
+{
+    json_t *json = deployment_to_json(deployment);
+    const json_t *operators = json_object_get(json, "operators");
+
+    for (size_t i = 0; i < deployment->n_operators; i++) {
+        move_params(&deployment->operators[i],
+                    json_object_get(json_array_get(operators, i), "params"));
+    }
+    return json;
 }

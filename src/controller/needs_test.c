@@ -1,4 +1,6 @@
+#include "base/memory.h"
 #include "controller/needs.h"
+#include "fabric/fabric.h"
 #include "graph/deployment.h"
 #include "graph/image_rig.h"
 
@@ -61,9 +63,34 @@ static void an_operator_of_the_program_needs_none(void **state)
                      0);
 }
 
+static void what_is_fetched_lies_below_one_folder_there(void **state)
+{
+    struct deployment_param params[] = {{"file", "/home/ada/net.tflite"}, {"cut", "auto"}};
+    struct deployment_operator step = {.name = "detect",
+                                       .origin = "detect",
+                                       .use = "model",
+                                       .group = "g",
+                                       .n_params = 2,
+                                       .params = params};
+    const struct deployment deployment = {
+        .application = "street", .n_operators = 1, .operators = &step};
+
+    (void)state;
+    cleanup(json_decrefp) json_t *json = needs_remote_deployment(&deployment);
+    const json_t *there =
+        json_object_get(json_array_get(json_object_get(json, "operators"), 0), "params");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(there, 0), "value")),
+                        FABRIC_FILES "/home/ada/net.tflite");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(there, 1), "value")),
+                        "auto");
+    cleanup(memory_free) char *same = needs_remote_path(FABRIC_FILES "/net.tflite");
+    assert_string_equal(same, FABRIC_FILES "/net.tflite");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_fetched_lies_below_one_folder_there),
         cmocka_unit_test(an_operator_gets_an_image_that_has_its_plug_in),
         cmocka_unit_test(an_operator_of_the_program_needs_none),
     };

@@ -82,15 +82,16 @@ static void configure(struct session *session, size_t index)
 {
     const struct run *run = session->run;
 
-    control_send(
-        session->control, run->deployment->stages[index].name,
-        json_pack("{sssoss?sssssososisIsososbsI}", "type", "configure", "deployment",
-                  deployment_to_json(run->deployment), "state", session_folder(session),
-                  "data_token", run->data_token, "run", run->name, "peers", addresses(run),
-                  "lives", lives(run), "life", (int)run->actors[index].life, "done",
-                  (json_int_t)run->actors[index].mark, "sinks", tally_marks(run->tally),
-                  "files", session_files(session, run->deployment->stages[index].name), "drain",
-                  (int)run->draining, "frames", (json_int_t)session->request->frames));
+    control_send(session->control, run->deployment->stages[index].name,
+                 json_pack("{sssoss?sssssososisIsososbsI}", "type", "configure", "deployment",
+                           session_deployment(session, run->deployment), "state",
+                           session_folder(session), "data_token", run->data_token, "run",
+                           run->name, "peers", addresses(run), "lives", lives(run), "life",
+                           (int)run->actors[index].life, "done",
+                           (json_int_t)run->actors[index].mark, "sinks",
+                           tally_marks(run->tally), "files",
+                           session_files(session, run->deployment->stages[index].name), "drain",
+                           (int)run->draining, "frames", (json_int_t)session->request->frames));
 }
 
 static void give_up(struct session *session, size_t index)

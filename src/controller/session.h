@@ -104,6 +104,8 @@ char *session_saved_authority(const struct session *session);
 /* Takes up what it left, if it left anything; false: the application begins anew, and what was
  * left and cannot be taken up is ended. */
 bool session_resume(struct session *session);
+/* The deployment as stages of the session's fabric have to see it. */
+json_t *session_deployment(const struct session *session, const struct deployment *deployment);
 /* What the stage has to fetch before it can do what it is asked, for the message that asks. */
 json_t *session_files(const struct session *session, const char *stage);
 

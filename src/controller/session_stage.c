@@ -20,8 +20,9 @@ int session_start_stage(struct session *session, const struct stage_start *what,
     if (r < 0) {
         return r;
     }
-    struct fabric_mount *mounts =
-        needs_mounts(what->deployment, stage->group, session_folder(session), &n_mounts);
+    bool remote = session->fabric->ops->remote;
+    struct fabric_mount *mounts = needs_mounts(what->deployment, stage->group,
+                                               session_folder(session), !remote, &n_mounts);
     const struct fabric_start start = {
         .stage = stage->name,
         .device = stage->device,
@@ -31,11 +32,11 @@ int session_start_stage(struct session *session, const struct stage_start *what,
         .image = stage->image,
         .n_mounts = n_mounts,
         .mounts = mounts,
-        .memory = session->fabric->ops->remote ? what->memory : 0,
+        .memory = remote ? what->memory : 0,
         .cores = what->cores,
     };
 
-    if (session->fabric->ops->remote) {
+    if (remote) {
         r = carry_offer(session->carry, stage->name, n_mounts, mounts, err);
     }
     if (r == 0) {
@@ -43,6 +44,12 @@ int session_start_stage(struct session *session, const struct stage_start *what,
     }
     needs_free_mounts(mounts, n_mounts);
     return r;
+}
+
+json_t *session_deployment(const struct session *session, const struct deployment *deployment)
+{
+    return session->fabric->ops->remote ? needs_remote_deployment(deployment)
+                                        : deployment_to_json(deployment);
 }
 
 json_t *session_files(const struct session *session, const char *stage)

@@ -186,7 +186,7 @@ static json_t *describe_container(const struct kubernetes_pod *pod, const json_t
     struct kubernetes_limits limits = kubernetes_pod_limits(pod->start, pod->device);
     json_t *words = json_pack("[ssssssss]", "--name", pod->start->stage, "--controller",
                               pod->start->controller, "--credentials", CREDENTIALS "/line",
-                              "--files", KUBERNETES_HOME "/files");
+                              "--files", FABRIC_FILES);
     json_t *resources =
         json_pack("{soso}", "requests", describe_amounts(limits.cpu, limits.memory), "limits",
                   describe_amounts(limits.cpu_most, limits.memory_most));
