@@ -126,6 +126,24 @@ static json_t *describe_owner(const json_t *object)
                      json_object_get(metadata, "uid"), "annotations", ours);
 }
 
+/* kubectl reads YAML 1.1, for which `on` is a switch: the key comes as "true". */
+static json_t *read_spec(const json_t *object)
+{
+    json_t *spec = json_deep_copy(json_object_get(object, "spec")), *step;
+    size_t i;
+
+    json_array_foreach(json_object_get(spec, "operators"), i, step)
+    {
+        json_t *place = json_object_get(step, "true");
+
+        if (place != NULL) {
+            json_object_set(step, "on", place);
+            json_object_del(step, "true");
+        }
+    }
+    return spec;
+}
+
 struct resource_manifest *resource_manifest_create(const json_t *object, const char *files)
 {
     struct resource_manifest *manifest = memory_new(1, sizeof(*manifest));
@@ -135,7 +153,7 @@ struct resource_manifest *resource_manifest_create(const json_t *object, const c
 
     manifest->file = memory_format("%s/%s", files, name != NULL ? name : "");
     manifest->object = describe_owner(object);
-    manifest->spec = json_incref(json_object_get(object, "spec"));
+    manifest->spec = read_spec(object);
     write_manifest(manifest);
     return manifest;
 }

@@ -105,6 +105,15 @@ static void a_manifest_is_written_of_what_belongs_to_one(void **state)
     assert_null(json_object_get(json, "replicas"));
 }
 
+static void what_kubectl_makes_of_the_key_on_is_understood(void **state)
+{
+    (void)state;
+    read("{}", "{'operators': [{'name': 'camera', 'true': {'has': ['camera']}}]}");
+    cleanup(json_decrefp) json_t *json = request();
+    assert_non_null(strstr(text(json, "manifest"), "\"on\": {"));
+    assert_null(strstr(text(json, "manifest"), "\"true\""));
+}
+
 static void what_others_write_into_an_object_changes_nothing(void **state)
 {
     (void)state;
@@ -192,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(a_manifest_is_written_of_what_belongs_to_one),
+        STORY(what_kubectl_makes_of_the_key_on_is_understood),
         STORY(what_others_write_into_an_object_changes_nothing),
         STORY(annotations_are_options),
         STORY(an_annotation_that_is_not_understood_is_refused_by_its_name),

@@ -18,6 +18,7 @@ enum { DEPTH_MAX = 8, ROOT_MAX = 8, LINE_LENGTH = 96, STEP = 2, ROOT_INDENT = 10
 struct level {
     const struct yaml_key *next;
     unsigned indent; /* of the keys */
+    bool twice;      /* the next key was written under its other name */
 };
 
 static const char head[] =
@@ -212,6 +213,21 @@ static void write_value(FILE *out, unsigned indent, const struct yaml_key *key)
     }
 }
 
+/* kubectl reads YAML 1.1, for which `on` is a switch, and sends the key "true": both are let
+ * through, and the controller takes them for the same. */
+static void write_name(FILE *out, struct level *level, const struct yaml_key *key)
+{
+    bool is_on = strcmp(key->name, "on") == 0;
+
+    if (!is_on) {
+        line(out, level->indent, "%s:", key->name);
+    } else {
+        line(out, level->indent, level->twice ? "\"true\":" : "\"on\":");
+        level->twice = !level->twice;
+        level->next -= level->twice;
+    }
+}
+
 static void write_keys(FILE *out, const struct yaml_key *keys, unsigned indent)
 {
     struct level levels[DEPTH_MAX] = {{.next = keys, .indent = indent}};
@@ -225,8 +241,7 @@ static void write_keys(FILE *out, const struct yaml_key *keys, unsigned indent)
             depth--;
             continue;
         }
-        /* YAML 1.1, which kubectl reads, takes `on` for a switch. */
-        line(out, level->indent, strcmp(key->name, "on") == 0 ? "\"%s\":" : "%s:", key->name);
+        write_name(out, level, key);
         write_value(out, level->indent + STEP, key);
         if (key->keys != NULL && depth < DEPTH_MAX) {
             unsigned steps = (key->kinds & YAML_LIST) != 0 ? 3 : 2;
