@@ -162,7 +162,10 @@ bool bench_make_space(void)
 void bench_remove_space(void)
 {
     cleanup(memory_free) char *path = memory_format("namespaces/%s", space);
+    cleanup(memory_free) char *node = memory_format("nodes/%s", space);
+    struct error ignored;
 
+    (void)ask("DELETE", node, NULL, NULL, &ignored);
     json_decref(bench_ask("DELETE", path, NULL));
     bench_space = NULL;
     memory_free(&space);

@@ -11,6 +11,7 @@
 /* Makes `bench_space`. Where the nodes have no image of this program, says so and makes none:
  * tests/fixture/kubernetes brings it. */
 bool bench_make_space(void);
+/* And a node that a test made under that name. */
 void bench_remove_space(void);
 
 /* `path` is behind /api/v1/; `body`, or NULL, is taken. Fails the test unless that is done. */

@@ -72,6 +72,7 @@ struct kubernetes_stage {
 /* By device. */
 struct kubernetes_place {
     bool usable, told; /* what is so, and what the owner knows */
+    bool heard;        /* its kubelet is */
     char why[KUBERNETES_WHY];
     uint64_t past_ns; /* CPU of stages that ended */
 };

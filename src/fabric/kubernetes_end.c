@@ -154,7 +154,7 @@ static void on_deleted(void *owner, const struct kube_answer *answer, const stru
 void kubernetes_stage_end(struct kubernetes_stage *stage)
 {
     struct kubernetes *kubernetes = stage->kubernetes;
-    bool stranded = !kubernetes->places[stage->device].usable;
+    bool stranded = !kubernetes->places[stage->device].heard;
 
     stage->step = KUBERNETES_ENDING;
     stage->forced = stage->abandoned || stranded;

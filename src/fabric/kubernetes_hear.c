@@ -64,12 +64,13 @@ static void on_node(void *owner, const json_t *node, bool there)
         return; /* what came later is no device of this run */
     }
     struct kubernetes_place *place = &kubernetes->places[device];
-    bool was = place->usable;
+    bool was_usable = place->usable, was_heard = place->heard;
+    place->heard = there && kubernetes_node_is_heard(node);
     place->usable = there && kubernetes_node_is_usable(node, place->why);
     if (!there) {
         snprintf(place->why, sizeof(place->why), "was removed from the cluster");
     }
-    if (was && !place->usable) {
+    if ((was_usable && !place->usable) || (was_heard && !place->heard)) {
         strand_stages(kubernetes, device);
     }
     if (place->told != place->usable) {

@@ -121,6 +121,13 @@ static bool is_ready(const json_t *node, char *ret_why)
     return false;
 }
 
+bool kubernetes_node_is_heard(const json_t *node)
+{
+    char why[KUBERNETES_WHY];
+
+    return is_ready(node, why);
+}
+
 /* What our pods tolerate for a few seconds comes and goes with the Ready condition. */
 static bool is_tolerated(const char *key, const char *effect)
 {

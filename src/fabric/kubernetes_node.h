@@ -36,6 +36,8 @@ struct kubernetes_room kubernetes_room_left(const struct kubernetes_room *room,
  * ready: Kubelet stopped posting node status". */
 enum { KUBERNETES_WHY = 200 };
 bool kubernetes_node_is_usable(const json_t *node, char ret_why[KUBERNETES_WHY]);
+/* Whether its kubelet is heard: else it ends nothing. */
+bool kubernetes_node_is_heard(const json_t *node);
 
 /* The device that it is, to be ended with device_finish(). `ret_note`, malloc'ed, says what
  * of its labels cannot be read; else it is NULL. */

@@ -191,6 +191,7 @@ static void a_node_says_why_it_is_not_usable(void **state)
         char why[KUBERNETES_WHY] = "";
 
         assert_true(kubernetes_node_is_usable(node, why) == (rows[i].why == NULL));
+        assert_true(kubernetes_node_is_heard(node) == (strcmp(rows[i].status, READY) == 0));
         assert_string_equal(why, rows[i].why == NULL ? "" : rows[i].why);
         json_decref(node);
     }

@@ -62,6 +62,7 @@ static void look_at_places(struct kubernetes *kubernetes, const json_t *nodes)
         if (name != NULL && site_find_device(&kubernetes->site, name, &index, &ignored) == 0) {
             struct kubernetes_place *place = &kubernetes->places[index];
             place->usable = kubernetes_node_is_usable(node, place->why);
+            place->heard = kubernetes_node_is_heard(node);
             place->told = true;
         }
     }

@@ -22,6 +22,7 @@
 #include "kube/config.h"
 
 #define ASK_MS   10000
+#define GREET_MS 3000
 #define GRACE_MS 6000  /* for kubelets to end containers; then by force */
 #define MOST_MS  20000 /* in all */
 
@@ -170,17 +171,21 @@ static int load_config(const char *paths, struct kube_config **ret_config, struc
                                    : kube_config_load_from(&around, ret_config, err);
 }
 
-/* Another context may be the current one by now. */
+/* Another context may be the current one by now; and one that is away is not waited for, since
+ * every start of a run comes by here. */
 static int check_server(struct kube_config *config, const char *server, struct error *err)
 {
+    const struct kube_call version = {
+        .method = "GET", .path = "/version", .timeout_ms = GREET_MS, .once = true};
     const struct http_place *place = NULL;
 
     if (kube_config_place(config, &place, err) < 0) {
         return err->code;
     }
-    return strcmp(place->url, server) == 0
-               ? 0
-               : error_set(err, -ENOTCONN, "the current context is of %s", place->url);
+    if (strcmp(place->url, server) != 0) {
+        return error_set(err, -ENOTCONN, "the current context is of %s", place->url);
+    }
+    return kube_ask_now(config, &version, NULL, err);
 }
 
 int kubernetes_undo(const char *entry, struct error *err)

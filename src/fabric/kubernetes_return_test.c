@@ -177,12 +177,11 @@ static void all_is_owned_by_the_application(void **state)
     assert_int_equal(bench_count("secrets"), 0);
 }
 
-/* A node without a kubelet, and a pod of ours that is bound to it. */
-#define GHOST "brume-test-ghost"
-
+/* A node without a kubelet, called as the namespace is, and a pod of ours that is bound to it.
+ */
 static void patch_ghost(const char *below, const char *patch)
 {
-    cleanup(memory_free) char *path = memory_format("nodes/" GHOST "%s", below);
+    cleanup(memory_free) char *path = memory_format("nodes/%s%s", bench_space, below);
 
     json_decref(bench_ask("PATCH", path, sample(patch)));
 }
@@ -190,31 +189,39 @@ static void patch_ghost(const char *below, const char *patch)
 static void make_ghost(void)
 {
     cleanup(memory_free) char *pods = memory_format("namespaces/%s/pods", bench_space);
+    cleanup(memory_free) char *status = memory_format("%s/ghost/status", pods);
     cleanup(memory_free) char *pod = memory_format(
         "{'metadata':{'name':'ghost','labels':{'app.kubernetes.io/managed-by':'brume',"
         "'brume.dev/run':'%s','brume.dev/stage':'haunt','brume.dev/life':'4'},"
-        "'annotations':{'brume.dev/device':'" GHOST "'}},'spec':{'nodeName':'" GHOST "',"
+        "'annotations':{'brume.dev/device':'%s'}},'spec':{'nodeName':'%s',"
         "'terminationGracePeriodSeconds':30,"
         "'containers':[{'name':'stage','image':'brume/none:1'}]}}",
-        kubernetes_text(application, "metadata", "uid"));
+        kubernetes_text(application, "metadata", "uid"), bench_space, bench_space);
+    cleanup(memory_free) char *node = memory_format("{'metadata':{'name':'%s'}}", bench_space);
 
-    json_decref(bench_ask("POST", "nodes", sample("{'metadata':{'name':'" GHOST "'}}")));
+    json_decref(bench_ask("POST", "nodes", sample(node)));
     patch_ghost("/status", "{'status':{'conditions':[{'type':'Ready','status':'True',"
                            "'reason':'Test','lastHeartbeatTime':null,"
                            "'lastTransitionTime':null}]}}");
     json_decref(bench_ask("POST", pods, sample(pod)));
+    json_decref(bench_ask(
+        "PATCH", status,
+        sample("{'status':{'phase':'Running','containerStatuses':[{'name':'stage','ready':true,"
+               "'restartCount':0,'image':'i','imageID':'i','state':{'running':{}}}]}}")));
 }
 
 static void drop_ghost(void)
 {
-    json_decref(bench_ask("DELETE", "nodes/" GHOST, NULL));
+    cleanup(memory_free) char *path = memory_format("nodes/%s", bench_space);
+
+    json_decref(bench_ask("DELETE", path, NULL));
 }
 
 static void nodes_that_come_and_go_are_told(void **state)
 {
     (void)state;
     struct desk *desk = sit_down();
-    const struct fabric_start what = {.stage = "detect", .device = GHOST, .life = 1};
+    const struct fabric_start what = {.stage = "detect", .device = bench_space, .life = 1};
     struct error err;
 
     save(desk, "state");
@@ -227,12 +234,20 @@ static void nodes_that_come_and_go_are_told(void **state)
     assert_string_equal(bench->seen, "haunt");
 
     patch_ghost("", "{'spec':{'unschedulable':true}}");
-    while (strcmp(bench->lost, GHOST) != 0) {
+    while (strcmp(bench->lost, bench_space) != 0) {
         uv_run(&bench->loop, UV_RUN_ONCE);
     }
     assert_int_equal(bench->fabric->ops->start(bench->fabric, &what, NULL, NULL, &err),
                      -EHOSTUNREACH);
-    assert_non_null(strstr(err.text, GHOST " cannot take stage 'detect': it is "));
+    assert_non_null(strstr(err.text, " cannot take stage 'detect': it is "));
+    assert_int_equal(bench->n_gone, 0); /* what runs there runs on */
+    patch_ghost("/status", "{'status':{'conditions':[{'type':'Ready','status':'Unknown',"
+                           "'reason':'Test','message':'It is a ghost.',"
+                           "'lastHeartbeatTime':null,'lastTransitionTime':null}]}}");
+    bench_delete("pods/ghost"); /* whose kubelet will not hear of it */
+    bench_until(bench, &bench->n_gone, 1);
+    assert_string_equal(bench->gone, "haunt");
+    assert_non_null(strstr(bench->how, "was lost with its node, which is not ready"));
     drop_ghost();
     do {
         uv_run(&bench->loop, UV_RUN_ONCE);

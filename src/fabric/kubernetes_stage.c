@@ -118,7 +118,7 @@ static void see_waiting(struct kubernetes_stage *stage, const struct kubernetes_
 static bool is_stranded(const struct kubernetes_stage *stage,
                         const struct kubernetes_state *state)
 {
-    return state->leaving && !stage->kubernetes->places[stage->device].usable;
+    return state->leaving && !stage->kubernetes->places[stage->device].heard;
 }
 
 static void lose_stranded(struct kubernetes_stage *stage)
@@ -197,8 +197,8 @@ void kubernetes_stage_strand(struct kubernetes_stage *stage, const char *why)
         if (pod != NULL) {
             kubernetes_stage_see(stage, pod);
         }
-    } else if (stage->step == KUBERNETES_ENDING && !stage->forced) {
-        stage->abandoned = true;
+    } else if (stage->step == KUBERNETES_ENDING && !stage->forced &&
+               !stage->kubernetes->places[stage->device].heard) {
         kubernetes_stage_end(stage);
     }
 }

@@ -238,6 +238,39 @@ static void a_ledger_may_be_cut_short_anywhere(void **state)
     }
 }
 
+/* Port 1: nobody answers. What is there without the cluster goes. */
+static void a_cluster_that_is_away_keeps_the_ledger(void **state)
+{
+    (void)state;
+    static const char config[] =
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+        "contexts: [{name: c, context: {cluster: c, user: u}}]\n"
+        "clusters: [{name: c, cluster: {server: \"http://127.0.0.1:1\"}}]\n"
+        "users: [{name: u, user: {}}]\n";
+    cleanup(memory_free) char *path = memory_format("%s/config", test_folder);
+    struct ledger ledger = {.file = -1};
+    struct error err;
+
+    assert_int_equal(file_write(path, config, strlen(config), &err), 0);
+    assert_int_equal(ledger_open(&ledger, &err), 0);
+    cleanup(memory_free) char *name = memory_format("brume-%s", ledger.run);
+    cleanup(memory_free) char *folder = make_folder(name);
+    cleanup(memory_free) char *entry =
+        memory_format("%s default http://127.0.0.1:1 %s", ledger.run, path);
+    cleanup(memory_free) char *moved =
+        memory_format("%s default http://127.0.0.1:2 %s", ledger.run, path);
+    assert_int_equal(ledger_write(&ledger, LEDGER_CLUSTER, entry, &err), 0);
+    assert_int_equal(ledger_write(&ledger, LEDGER_CLUSTER, moved, &err), 0);
+    assert_int_equal(ledger_write(&ledger, LEDGER_FOLDER, folder, &err), 0);
+    assert_int_equal(ledger_undo(ledger.path, &err), -ECONNREFUSED);
+    assert_non_null(strstr(err.text, "are left at http://127.0.0.1:1"));
+    assert_non_null(strstr(err.text, "brume doctor"));
+    assert_false(is_there(folder));
+    assert_true(is_there(ledger.path));
+    unlink(ledger.path);
+    ledger_close(&ledger);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_ledger_with_a_zero_byte_removes_nothing),
         cmocka_unit_test(a_ledger_that_is_not_called_as_a_run_removes_nothing),
         cmocka_unit_test(a_ledger_may_be_cut_short_anywhere),
+        cmocka_unit_test(a_cluster_that_is_away_keeps_the_ledger),
     };
     return cmocka_run_group_tests_name("ledger", tests, test_folder_make, test_folder_remove);
 }
