@@ -24,6 +24,8 @@ struct server {
     struct http *http;
     unsigned n_done, n_lines, n_opened;
     int status, code; /* of the last answer */
+    bool reached;     /* by the last question */
+    uint64_t retry_ms;
     char said[512];
     char trouble[256];
 };
@@ -178,6 +180,8 @@ static void on_done(void *owner, const struct http_answer *answer, const struct 
 
     server->n_done++;
     server->status = answer->status;
+    server->reached = answer->reached;
+    server->retry_ms = answer->retry_ms;
     server->code = err != NULL ? err->code : 0;
     snprintf(server->trouble, sizeof(server->trouble), "%s", err != NULL ? err->text : "");
     if (server->n_lines == 0) {
@@ -253,6 +257,10 @@ static void what_the_server_says_of_an_error_is_told(void **state)
          "the test's server: {} (status 409)", -EBUSY},
         {"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "the test's server: status 403",
          -EACCES},
+        {"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", "the test's server: status 410",
+         -ESTALE},
+        {"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n", "the test's server: status 429",
+         -EAGAIN},
         {"HTTP/1.1 500 Oh\r\nContent-Length: 5\r\n\r\na\nb\nc",
          "the test's server: a (status 500)", -EIO},
     };
@@ -278,6 +286,36 @@ static void an_answer_that_is_too_large_is_refused(void **state)
     until(server, &server->n_done, 1);
     assert_int_equal(server->code, -EMSGSIZE);
     assert_string_equal(server->trouble, "the test's server sent more than 4 bytes at once");
+}
+
+static void a_busy_server_may_say_when_to_come_again(void **state)
+{
+    struct server *server = *state;
+    const struct http_request request = {.path = "/"};
+
+    server->says = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+    http_ask(server->http, &request, on_done, server);
+    until(server, &server->n_done, 1);
+    assert_int_equal(server->code, -EAGAIN);
+    assert_true(server->reached);
+    assert_int_equal(server->retry_ms, 7000);
+}
+
+static void who_asks_may_change(void **state)
+{
+    struct server *server = *state;
+    const struct http_request request = {.path = "/"};
+    const struct http_place place = {.name = "the test's server",
+                                     .url = "http://localhost/v2",
+                                     .socket = server->socket,
+                                     .token = "another"};
+
+    server->says = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    http_set_place(server->http, &place);
+    http_ask(server->http, &request, on_done, server);
+    until(server, &server->n_done, 1);
+    assert_int_equal(strncmp(server->asked, "GET /v2/ HTTP/1.1\r\n", 19), 0);
+    assert_non_null(strstr(server->asked, "Authorization: Bearer another\r\n"));
 }
 
 static void silence_ends_a_request(void **state)
@@ -342,6 +380,7 @@ static void nobody_there_is_told(void **state)
     http_ask(http, &request, on_done, server);
     until(server, &server->n_done, 1);
     assert_int_equal(server->code, -ENOENT);
+    assert_false(server->reached);
     http_destroy(http);
     assert_int_equal(http_ask_now(&place, &request, NULL, &err), -ENOENT);
     assert_string_equal(err.text, "cannot reach nobody: No such file or directory");
@@ -400,6 +439,8 @@ int main(void)
         STORY(what_is_sent_arrives),
         STORY(what_the_server_says_of_an_error_is_told),
         STORY(an_answer_that_is_too_large_is_refused),
+        STORY(a_busy_server_may_say_when_to_come_again),
+        STORY(who_asks_may_change),
         STORY(silence_ends_a_request),
         STORY(silence_in_the_middle_of_a_stream_ends_it),
         STORY(a_stream_is_told_line_by_line),

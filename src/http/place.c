@@ -133,6 +133,17 @@ static char *rename_host(const char *url, const char *name)
     return copy;
 }
 
+/* What the environment says of proxies is not meant for this machine itself. */
+static bool is_here(const struct http_place *place)
+{
+    const char *host = strstr(place->url, "://");
+
+    return place->socket != NULL ||
+           (place->proxy == NULL && host != NULL &&
+            (strncmp(host, "://127.", 7) == 0 || strncmp(host, "://[::1]", 8) == 0 ||
+             strncmp(host, "://localhost", 12) == 0));
+}
+
 void http_place_set(const struct http_place *place, CURL *handle,
                     struct curl_slist **ret_detour)
 {
@@ -142,7 +153,7 @@ void http_place_set(const struct http_place *place, CURL *handle,
     if (place->proxy != NULL) {
         curl_easy_setopt(handle, CURLOPT_PROXY, place->proxy);
     }
-    curl_easy_setopt(handle, CURLOPT_NOPROXY, place->socket != NULL ? "*" : NULL);
+    curl_easy_setopt(handle, CURLOPT_NOPROXY, is_here(place) ? "*" : NULL);
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPIDLE, (long)IDLE_S);
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPINTVL, (long)PROBE_S);
