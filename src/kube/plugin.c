@@ -114,8 +114,8 @@ int kube_plugin_read(const struct kube_identity *identity, const char *answer,
     return r;
 }
 
-/* Ours, with what the kubeconfig says, and the question; of pointers to texts that are not ours
- * but the last `ret_n_own`. */
+/* This process's, with what the kubeconfig says, and the question. Texts from `ret_first_own`
+ * on are to be freed. */
 static char **make_environment(const struct kube_identity *identity, size_t *ret_first_own)
 {
     const struct kube_plugin *plugin = &identity->plugin;
@@ -158,7 +158,9 @@ static int spawn(const struct kube_identity *identity, const int ends[2], pid_t 
     char **argv = memory_new(plugin->n_args + 2, sizeof(*argv));
 
     argv[0] = plugin->command;
-    memcpy(argv + 1, plugin->args, plugin->n_args * sizeof(*argv));
+    for (size_t i = 0; i < plugin->n_args; i++) {
+        argv[i + 1] = plugin->args[i];
+    }
     sigemptyset(&none);
     sigemptyset(&usual);
     sigaddset(&usual, SIGPIPE);
