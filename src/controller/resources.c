@@ -1,6 +1,7 @@
 /* Hears the server, and lets the course of each object decide. */
 #include "controller/resources.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,6 +73,13 @@ static void trouble_came(void *owner, const char *why)
     resources->trouble = memory_text(why);
 }
 
+/* What an operator says is for people, and for whoever collects the logs of pods. */
+static void print_words(const char *key, const json_t *message)
+{
+    printf("%s: %s\n", key, resource_text(message, "line"));
+    fflush(stdout);
+}
+
 static void server_said(void *owner, const char *key, const json_t *message)
 {
     struct resources *resources = owner;
@@ -87,6 +95,9 @@ static void server_said(void *owner, const char *key, const json_t *message)
             resources_say(entry, event.warning, event.reason, event.message);
         }
         free(event.message);
+    }
+    if (strcmp(type, "say") == 0) {
+        print_words(key, message);
     }
     if (strcmp(type, "running") == 0) {
         course_runs(&entry->course, clock_ms());

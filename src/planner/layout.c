@@ -54,7 +54,8 @@ static bool groups_allowed(const struct layout_weight *weight, const struct layo
             if (!problem_allowed(problem, (size_t)group->single, group->from, group->to)) {
                 return false;
             }
-        } else if (weight->size[i] == 0 || weight->size[i] > problem->replicas ||
+        } else if (weight->size[i] == 0 ||
+                   weight->size[i] > problem_replicas(problem, group->from, group->to) ||
                    !problem_replicable(problem, group->from, group->to)) {
             return false;
         }
@@ -200,7 +201,7 @@ static unsigned instances_reserve(struct layout_weight *weight, const struct lay
     const struct planner_device *home = &problem->devices[device];
     const struct layout_group *group = &layout->groups[index];
     unsigned members = group->single == LAYOUT_TEAM ? weight->size[index] : 1;
-    unsigned most = problem->replicas / members;
+    unsigned most = problem_replicas(problem, group->from, group->to) / members;
 
     if (most < 2 || home->cores <= 1 || weight->upstream[index] < 0 ||
         !problem_replicable(problem, group->from, group->to)) {

@@ -90,7 +90,8 @@ struct planner_input {
     unsigned cuts_most;   /* candidate cuts per model; 0: PLANNER_CUTS */
     int replicas;         /* 0: free; 1: off; N: at most N processes per group */
     enum graph_link link; /* tensors that may are packed like this when they cross a link */
-    bool cut_pinned;      /* models are cut at `cuts` and nowhere else (n_cuts 0: not cut) */
+    bool cut_pinned;      /* models are cut at `cuts` and nowhere else (n_cuts 0: not cut),
+                             whatever the manifest says */
     size_t n_cuts;
     const unsigned *cuts; /* rising; each must be legal in every model of the graph */
     size_t n_places;
@@ -104,7 +105,8 @@ struct planner_atom {
     unsigned operator; /* of the graph */
     bool model;
     unsigned from, to; /* cuts, for a model; else 0 */
-    bool replicable;   /* no source, no sink, not stateful */
+    bool replicable;   /* no source, no sink, not stateful, and not forbidden */
+    unsigned replicas; /* at most so many, says the manifest; 0: free */
 };
 
 /* Bytes that an atom gives to others: an output port, or what is live at a cut. */

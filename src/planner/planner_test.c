@@ -210,6 +210,76 @@ static void what_cannot_be_pinned_is_explained(void **state)
     assert_null(problem);
 }
 
+static void the_manifest_pins_cuts_too_and_who_asks_for_a_plan_overrules_it(void **state)
+{
+    (void)state;
+    static const unsigned other[] = {3};
+    unsigned cuts[] = {6};
+    cleanup(street_destroyp) struct street *street = street_create(2);
+    struct graph_operator *detect = &street->operators[3];
+
+    street_measure(street, "small", 1);
+    street->input.replicas = 1;
+    detect->cut_pinned = true;
+    detect->n_cuts = 1;
+    detect->cuts = cuts;
+    cleanup(solved_finish) struct solved pinned = street_plan(street);
+    street->input.cut_pinned = true;
+    street->input.n_cuts = 1;
+    street->input.cuts = other;
+    cleanup(solved_finish) struct solved overruled = street_plan(street);
+    street->input.cut_pinned = false;
+    detect->n_cuts = 0; /* `cut: none` */
+    cleanup(solved_finish) struct solved whole = street_plan(street);
+
+    for (size_t i = 0; i < pinned.problem->n_atoms; i++) {
+        unsigned k = pinned.problem->atoms[i].from;
+        assert_true(k == 0 || k == 6);
+    }
+    for (size_t i = 0; i < overruled.problem->n_atoms; i++) {
+        unsigned k = overruled.problem->atoms[i].from;
+        assert_true(k == 0 || k == 3);
+    }
+    assert_int_equal(whole.problem->n_atoms, street->graph.n_operators);
+}
+
+static size_t most_replicas(const struct plan *plan)
+{
+    size_t most = 0;
+
+    for (size_t i = 0; i < plan->n_groups; i++) {
+        most = plan->groups[i].n_replicas > most ? plan->groups[i].n_replicas : most;
+    }
+    return most;
+}
+
+static void the_manifest_limits_the_replicas_of_an_operator(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(4);
+
+    street_measure(street, "small", 1);
+    cleanup(solved_finish) struct solved free_plan = street_plan(street);
+    street->operators[3].replicas = 2;
+    cleanup(solved_finish) struct solved two = street_plan(street);
+    street->operators[3].replicas = 1;
+    cleanup(solved_finish) struct solved off = street_plan(street);
+
+    assert_true(most_replicas(free_plan.plan) > 2);
+    for (size_t i = 0; i < off.plan->n_groups; i++) {
+        const struct plan_group *group = &off.plan->groups[i];
+        for (unsigned k = group->from; k < group->to; k++) {
+            assert_true(off.problem->atoms[k].operator!= 3 || group->n_replicas == 1);
+        }
+    }
+    for (size_t i = 0; i < two.plan->n_groups; i++) {
+        const struct plan_group *group = &two.plan->groups[i];
+        for (unsigned k = group->from; k < group->to; k++) {
+            assert_true(two.problem->atoms[k].operator!= 3 || group->n_replicas <= 2);
+        }
+    }
+}
+
 static void a_wish_that_cannot_be_met_is_named_with_what_is_missing(void **state)
 {
     (void)state;
@@ -278,6 +348,8 @@ static void a_faster_device_gets_the_larger_share(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_manifest_pins_cuts_too_and_who_asks_for_a_plan_overrules_it),
+        cmocka_unit_test(the_manifest_limits_the_replicas_of_an_operator),
         cmocka_unit_test(two_devices_are_nearly_twice_as_fast_and_three_three_times),
         cmocka_unit_test(without_replicas_the_network_is_cut),
         cmocka_unit_test(a_network_too_large_for_any_device_is_cut_to_fit),

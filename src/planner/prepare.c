@@ -11,20 +11,37 @@
 
 enum { OUTPUT_GUESS = 100000 }; /* bytes of a port that nobody knows */
 
+/* Where a model must be cut, and nowhere else: who asks for a plan decides, else the manifest.
+ */
+struct pins {
+    bool pinned;
+    size_t n;
+    const unsigned *cuts;
+};
+
+static struct pins pins_of(const struct planner_input *input, size_t operator)
+{
+    const struct graph_operator *step = &input->graph->operators[operator];
+
+    return input->cut_pinned ? (struct pins){true, input->n_cuts, input->cuts}
+                             : (struct pins){step->cut_pinned, step->n_cuts, step->cuts};
+}
+
 /* The cuts at which an operator's model is considered: all worth a look, or the pinned ones. */
 static int operator_cuts(const struct planner_input *input, size_t operator, size_t most,
                          unsigned **ret_cuts, size_t *ret_n, struct error *err)
 {
     const struct model *model = input->operators[operator].model;
+    const struct pins pins = pins_of(input, operator);
 
-    if (!input->cut_pinned) {
+    if (!pins.pinned) {
         *ret_n = planner_cuts(model, most, ret_cuts);
         return 0;
     }
-    cleanup(memory_free) unsigned *cuts = memory_new(input->n_cuts + 2, sizeof(*cuts));
+    cleanup(memory_free) unsigned *cuts = memory_new(pins.n + 2, sizeof(*cuts));
 
-    for (size_t i = 0; i < input->n_cuts; i++) {
-        unsigned k = input->cuts[i];
+    for (size_t i = 0; i < pins.n; i++) {
+        unsigned k = pins.cuts[i];
 
         if (k == 0 || k >= model->n_layers || !model->legal[k]) {
             return error_set(err, -EINVAL,
@@ -38,8 +55,8 @@ static int operator_cuts(const struct planner_input *input, size_t operator, siz
         }
         cuts[i + 1] = k;
     }
-    cuts[input->n_cuts + 1] = (unsigned)model->n_layers;
-    *ret_n = input->n_cuts + 2;
+    cuts[pins.n + 1] = (unsigned)model->n_layers;
+    *ret_n = pins.n + 2;
     *ret_cuts = STEAL(cuts);
     return 0;
 }
@@ -54,14 +71,16 @@ static int add_operator(struct prepare *prepare, size_t operator, size_t most,
                         struct error *err)
 {
     const struct planner_input *input = prepare->input;
-    const struct brume_operator *type = input->graph->operators[operator].type;
+    const struct graph_operator *step = &input->graph->operators[operator];
+    const struct brume_operator *type = step->type;
     const struct model *model = input->operators[operator].model;
     struct planner_atom atom = {
         .operator=(unsigned) operator,
         .model = model != NULL,
         .replicable = type->inputs != NULL && type->inputs[0].name != NULL &&
                       type->outputs != NULL && type->outputs[0].name != NULL &&
-                      (type->flags & BRUME_STATEFUL) == 0,
+                      (type->flags & BRUME_STATEFUL) == 0 && step->replicas != 1,
+        .replicas = step->replicas,
     };
     cleanup(memory_free) unsigned *cuts = NULL;
     size_t n = 0;
@@ -109,9 +128,13 @@ static int prepare_atoms(struct prepare *prepare, struct error *err)
     }
     prepare->first_atom[n] = (unsigned)problem->n_atoms;
     problem->boundary = memory_new(problem->n_atoms + 1, sizeof(*problem->boundary));
-    for (size_t i = 1; i < problem->n_atoms && input->cut_pinned; i++) {
-        if (problem->atoms[i].model &&
-            problem->atoms[i].operator== problem->atoms[i - 1].operator) {
+    for (size_t i = 1; i < problem->n_atoms; i++) {
+        if (problem->atoms[i].model && problem->atoms[i]
+                                           .
+                                           operator== problem->atoms[i - 1]
+                                           .
+                                           operator&& pins_of(input, problem->atoms[i].operator)
+                                           .pinned) {
             problem->boundary[i] = BOUNDARY_CUT;
         }
     }

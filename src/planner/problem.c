@@ -316,6 +316,18 @@ bool problem_groupable(const struct planner_problem *problem, size_t from, size_
     return problem->pinned[to] == problem->pinned[from + 1];
 }
 
+unsigned problem_replicas(const struct planner_problem *problem, size_t from, size_t to)
+{
+    unsigned most = problem->replicas;
+
+    for (size_t atom = from; atom < to; atom++) {
+        unsigned own = problem->atoms[atom].replicas;
+
+        most = own > 0 && own < most ? own : most;
+    }
+    return most;
+}
+
 bool problem_replicable(const struct planner_problem *problem, size_t from, size_t to)
 {
     for (size_t atom = from; atom < to; atom++) {

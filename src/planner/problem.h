@@ -55,6 +55,8 @@ static inline bool problem_allowed(const struct planner_problem *problem, size_t
 
 /* Whether an interval may be one group, and whether that may be replicated. */
 bool problem_groupable(const struct planner_problem *problem, size_t from, size_t to);
+/* How many processes the group of these atoms may have. */
+unsigned problem_replicas(const struct planner_problem *problem, size_t from, size_t to);
 bool problem_replicable(const struct planner_problem *problem, size_t from, size_t to);
 
 /* Whether two devices are alike in everything that the planner looks at. */
