@@ -59,7 +59,8 @@ static bool next_device(struct session *session)
     measuring->n_told = 0;
     cleanup(deployment_destroyp) struct deployment *all = application_uncut(
         session->application, STAGE, session->devices[measuring->device].name);
-    const struct stage_start start = {.deployment = all, .done = started, .owner = session};
+    const struct stage_start start = {
+        .deployment = all, .rehearses = true, .done = started, .owner = session};
     if (session_start_stage(session, &start, &err) < 0) {
         fail(session, &err);
     } else {

@@ -86,7 +86,8 @@ const struct fabric_device *session_device(const struct session *session, const 
 struct stage_start {
     const struct deployment *deployment;
     size_t index;
-    unsigned life; /* how often it was started before */
+    unsigned life;  /* how often it was started before */
+    bool rehearses; /* it writes to the run's folder alone */
     double cores;
     uint64_t memory; /* bytes */
     fabric_done_fn done;

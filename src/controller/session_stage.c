@@ -2,12 +2,28 @@
  * files.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "controller/carry.h"
 #include "controller/needs.h"
 #include "controller/session.h"
+
+/* Sinks that are measured write to the run's folder. */
+static size_t keep_rehearsed(struct fabric_mount *mounts, size_t n, const char *folder)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!mounts[i].writable || (folder != NULL && strcmp(mounts[i].path, folder) == 0)) {
+            mounts[kept++] = mounts[i];
+        } else {
+            free(mounts[i].path);
+        }
+    }
+    return kept;
+}
 
 int session_start_stage(struct session *session, const struct stage_start *what,
                         struct error *err)
@@ -23,6 +39,9 @@ int session_start_stage(struct session *session, const struct stage_start *what,
     bool remote = session->fabric->ops->remote;
     struct fabric_mount *mounts = needs_mounts(what->deployment, stage->group,
                                                session_folder(session), !remote, &n_mounts);
+    if (what->rehearses) {
+        n_mounts = keep_rehearsed(mounts, n_mounts, session_folder(session));
+    }
     const struct fabric_start start = {
         .stage = stage->name,
         .device = stage->device,
