@@ -86,15 +86,13 @@ int journal_note(struct journal *journal, uint64_t sequence, int delivered, stru
     record.delivered += delivered != 0;
     record.repeated += sequence < record.mark;
     record.mark = sequence >= record.mark ? sequence + 1 : record.mark;
-    journal->record = record;
-    if (journal->fd < 0) {
-        return 0;
-    }
-    ssize_t n = pwrite(journal->fd, &record, sizeof(record), 0);
+    ssize_t n = journal->fd < 0 ? (ssize_t)sizeof(record)
+                                : pwrite(journal->fd, &record, sizeof(record), 0);
     if (n != (ssize_t)sizeof(record)) {
         int code = n < 0 ? errno : ENOSPC;
         return error_set(err, -code, "%s: cannot be written: %s", journal->path,
                          strerrordesc_np(code));
     }
+    journal->record = record; /* what is not kept was not taken */
     return 0;
 }
