@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/quantity.h"
 #include "controller/session.h"
 
 /* Of a device on another machine, about whose link nobody said anything. */
@@ -33,6 +34,28 @@ static struct planner_device *describe_devices(const struct session *session)
     return devices;
 }
 
+/* What the sources give at most, in frames/s; 0: one gives as many as are taken. Where others
+ * share the devices a plan must not ask for more. */
+static double demand(const struct session *session)
+{
+    const struct graph *graph = session->application->graph;
+    double most = 0;
+
+    for (size_t i = 0; i < graph->n_operators; i++) {
+        const char *text = graph_param(&graph->operators[i], "rate");
+        double rate = 0;
+
+        if (graph->operators[i].n_inputs > 0) {
+            continue;
+        }
+        if (text == NULL || quantity_rate(text, &rate) < 0 || rate <= 0) {
+            return 0;
+        }
+        most = rate > most ? rate : most;
+    }
+    return session->fabric->ops->remote ? most : 0;
+}
+
 /* What is known now, for the planner; `devices` is the caller's. */
 static struct planner_input planner_input(const struct session *session,
                                           const struct planner_device *devices)
@@ -51,6 +74,7 @@ static struct planner_input planner_input(const struct session *session,
         .cuts = request->cuts,
         .n_places = request->n_places,
         .places = request->places,
+        .demand = demand(session),
     };
 }
 
