@@ -32,6 +32,7 @@ struct leader {
     uv_loop_t *loop;
     const struct leader_setup *setup;
     struct kube_api *api;
+    struct kube_api *own; /* for the lease alone: what it asks waits for nothing else */
     struct kube_lease *lease;
     struct web *web;
     struct cluster *cluster; /* the three of one that acts, or NULL */
@@ -214,12 +215,12 @@ static int open_web(struct leader *leader, struct error *err)
     return r;
 }
 
-static int open_api(struct leader *leader, struct error *err)
+static int open_api(uv_loop_t *loop, struct kube_api **ret_api, struct error *err)
 {
     struct kube_config *config = NULL;
     int r = kube_config_load(&config, err);
 
-    return r < 0 ? r : kube_api_open(leader->loop, config, &leader->api, err);
+    return r < 0 ? r : kube_api_open(loop, config, ret_api, err);
 }
 
 static void begin(struct leader *leader)
@@ -235,7 +236,7 @@ static void begin(struct leader *leader)
         leader->signals[i].data = leader;
         uv_signal_start(&leader->signals[i], asked_to_end, ending_signals[i]);
     }
-    leader->lease = kube_lease_open(leader->api, kube_api_namespace(leader->api), LEADER_LEASE,
+    leader->lease = kube_lease_open(leader->own, kube_api_namespace(leader->api), LEADER_LEASE,
                                     identity, &events);
 }
 
@@ -246,7 +247,8 @@ int leader_run(uv_loop_t *loop, const struct leader_setup *setup)
     struct error err;
 
     raise_limits();
-    int r = open_api(&leader, &err);
+    int r = open_api(loop, &leader.api, &err);
+    r = r < 0 ? r : open_api(loop, &leader.own, &err);
     r = r < 0 ? r : open_web(&leader, &err);
     if (r < 0) {
         fprintf(stderr, "brume-controller: %s\n", err.text);
@@ -256,6 +258,7 @@ int leader_run(uv_loop_t *loop, const struct leader_setup *setup)
         uv_run(loop, UV_RUN_DEFAULT);
         kube_lease_close(leader.lease);
     }
+    kube_api_close(leader.own);
     kube_api_close(leader.api);
     uv_run(loop, UV_RUN_DEFAULT);
     resources_destroy(leader.resources);

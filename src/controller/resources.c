@@ -201,11 +201,12 @@ static enum course_action step(struct entry *entry, uint64_t *ret_when)
     return action;
 }
 
-/* A manifest that names networks takes a while to read: others are to have their turn. */
+/* A manifest that names networks takes a while to read: then others have as much time before
+ * the next. */
 static void look(uv_timer_t *timer)
 {
     struct resources *resources = timer->data;
-    uint64_t next = 0, when;
+    uint64_t next = 0, when, began = clock_ms();
     bool more = false;
 
     for (struct entry **at = &resources->entries; *at != NULL && !more;) {
@@ -223,7 +224,7 @@ static void look(uv_timer_t *timer)
         }
         more = action == COURSE_APPLY;
     }
-    uint64_t now = clock_ms(), wait = more || next <= now ? 1 : next - now;
+    uint64_t now = clock_ms(), wait = more ? now - began + 1 : next > now ? next - now : 1;
     bool woken = uv_is_active((uv_handle_t *)timer) && uv_timer_get_due_in(timer) < wait;
     if ((more || next > 0) && !woken) {
         uv_timer_start(timer, look, wait, 0);

@@ -25,8 +25,10 @@ static json_int_t generation(const struct entry *entry)
 void resources_say(const struct entry *entry, bool warning, const char *reason,
                    const char *message)
 {
+    cleanup(memory_free) char *words = resource_manifest_explain(entry->manifest, message);
+
     if (!entry->resources->leaving) {
-        kube_events_say(entry->resources->events, entry->object, warning, reason, message);
+        kube_events_say(entry->resources->events, entry->object, warning, reason, words);
     }
 }
 
@@ -81,13 +83,23 @@ void resources_read_request(struct entry *entry)
     entry->course.changed = !json_equal(entry->applied, entry->request);
 }
 
+/* A planner that finds no place for an operator says where that stands. */
+static void explain(const struct entry *entry, json_t *record)
+{
+    cleanup(memory_free) char *message =
+        resource_manifest_explain(entry->manifest, resource_text(record, "message"));
+
+    json_object_set_new(record, "message", json_line(message));
+}
+
 json_t *resources_status(const struct entry *entry)
 {
     cleanup(json_decrefp) json_t *record = NULL;
     struct error ignored;
 
-    if (server_get(entry->resources->server, entry->key, &record, &ignored) < 0 &&
-        entry->refused == NULL && entry->waits == NULL) {
+    if (server_get(entry->resources->server, entry->key, &record, &ignored) == 0) {
+        explain(entry, record);
+    } else if (entry->refused == NULL && entry->waits == NULL) {
         return NULL;
     }
     const struct resource_facts facts = {

@@ -105,6 +105,8 @@ static void end(struct session *session, int code, bool leave)
     control_destroy(STEAL(session->control));
     if (leave && session->fabric != NULL && session->fabric->ops->leave != NULL) {
         session->fabric->ops->leave(STEAL(session->fabric));
+    } else if (session->fabric != NULL && session->fabric->ops->dismiss != NULL) {
+        session->fabric->ops->dismiss(STEAL(session->fabric));
     }
     fabric_closep(&session->fabric);
     front_close(STEAL(session->front));

@@ -184,11 +184,28 @@ static void close_all(struct fabric *fabric)
     kubernetes_destroy(kubernetes);
 }
 
+/* What is on its way to be made when it is asked to go may come after all: it belongs to the
+ * Application, and goes with it, or when its next run begins. */
+static void dismiss(struct fabric *fabric)
+{
+    struct kubernetes *kubernetes = kubernetes_of(fabric);
+    cleanup(memory_free) char *kept = memory_format("brume-run-%s", kubernetes->application);
+
+    kube_forget(kubernetes->api, STEAL(kubernetes->saving));
+    for (const struct kubernetes_stage *stage = kubernetes->stages; stage != NULL;
+         stage = stage->next) {
+        kubernetes_delete(kubernetes, "pods", stage->pod, stage->abandoned);
+        kubernetes_delete(kubernetes, "secrets", stage->pod, false);
+    }
+    kubernetes_delete(kubernetes, "secrets", kept, false);
+    kubernetes_destroy(kubernetes);
+}
+
 #define OPS_OF_BOTH                                                                           \
     .name = "kubernetes", .exposed = true, .remote = true, .devices = list_devices,           \
     .controller_address = controller_address, .folder = folder, .note = note, .start = start, \
     .stop = stop, .abandon = abandon, .list = list, .usage = usage, .close = close_all
 
 const struct fabric_ops kubernetes_ops = {OPS_OF_BOTH, .save = save, .saved = saved,
-                                          .leave = leave};
+                                          .leave = leave, .dismiss = dismiss};
 const struct fabric_ops kubernetes_alone_ops = {OPS_OF_BOTH};

@@ -12,6 +12,9 @@
 
 #define KEPT_MOST ((size_t)700 << 10) /* bytes; the API takes 1 MiB, as base64 */
 #define KEPT_KEY  "state"
+/* Others on the same loop wait as long: one whose lease is at stake has 4 s in all. */
+#define LOAD_MS 2000
+#define SAVE_MS 1000
 
 /* Of what is there, or of where it is made. */
 static char *path_of(const struct kubernetes *kubernetes, bool anew)
@@ -81,7 +84,8 @@ static int write_now(const struct kubernetes *kubernetes, bool anew, struct erro
 {
     cleanup(memory_free) char *path = path_of(kubernetes, anew);
     json_t *body = describe(kubernetes);
-    const struct kube_call call = {.method = anew ? "POST" : "PUT", .path = path, .body = body};
+    const struct kube_call call = {
+        .method = anew ? "POST" : "PUT", .path = path, .body = body, .timeout_ms = SAVE_MS};
     int r = kube_api_ask_now(kubernetes->api, &call, NULL, err);
 
     json_decref(body);
@@ -123,7 +127,7 @@ void kubernetes_save_now(struct kubernetes *kubernetes)
 int kubernetes_load(struct kubernetes *kubernetes, struct error *err)
 {
     cleanup(memory_free) char *path = path_of(kubernetes, false);
-    const struct kube_call call = {.method = "GET", .path = path};
+    const struct kube_call call = {.method = "GET", .path = path, .timeout_ms = LOAD_MS};
     json_t *secret = NULL;
     int r = kube_api_ask_now(kubernetes->api, &call, &secret, err);
 
