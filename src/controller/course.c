@@ -90,7 +90,12 @@ static enum course_action next_of_wanted(struct course *course, uint64_t now, ui
         return ask(course, COURSE_BIND);
     }
     if (course->bound && (course->changed || again)) {
-        return COURSE_APPLY;
+        if (course->loaded) {
+            return COURSE_APPLY;
+        }
+        if (may(&course->binding, now, when)) {
+            return ask(course, COURSE_LOAD);
+        }
     }
     if (course->failed && course->bound) {
         note_when(when, course->retry_at);
@@ -127,7 +132,9 @@ void course_answered(struct course *course, enum course_action action, bool take
         return;
     }
     *patience = (struct course_patience){0};
-    if (action != COURSE_WRITE) {
+    if (action == COURSE_LOAD) {
+        course->loaded = true;
+    } else if (action != COURSE_WRITE) {
         course->bound = action == COURSE_BIND;
     }
 }

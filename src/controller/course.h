@@ -1,8 +1,8 @@
 /* What to do next about one Application object of a cluster. Pure: the shell (resources.h)
  * tells what it sees, carries out what this says, and tells how it went. Times in milliseconds.
  *
- *   new, changed    the finalizer is put on it, so that it cannot go while it has stages; then
- *                   the server is asked to run it
+ *   new, changed    the finalizer is put on it, so that it cannot go while it has stages; what
+ *                   an earlier controller kept of it is read; the server is asked to run it
  *   failed          tried again after 10 s, 20 s, … 5 min, until it has run for a while
  *   to be deleted   its frames under way arrive, COURSE_DRAIN_MS at most; it ends; the
  * finalizer is taken away gone, or another of its name    it ends at once
@@ -29,6 +29,7 @@ enum course_action {
     COURSE_WAIT,   /* until something is seen, or the clock reaches `when` (0: never) */
     COURSE_BIND,   /* put the finalizer on it */
     COURSE_UNBIND, /* take it away */
+    COURSE_LOAD,   /* what an earlier controller kept of its run */
     COURSE_APPLY,
     COURSE_DRAIN, /* delete it at the server */
     COURSE_END,   /* the same, at once */
@@ -49,6 +50,7 @@ struct course {
     bool deleted; /* it is to be: its finalizers are waited for */
     bool bound;   /* the finalizer is on it */
     bool changed; /* it asks for something else than the server was asked for last */
+    bool loaded;  /* what an earlier controller kept is known */
     bool held;    /* the server has it */
     bool failed;  /* its session has ended, and another may do better */
     uint64_t due; /* of its status; 0: it is as it should be */
@@ -63,7 +65,8 @@ struct course {
     struct course_patience binding, writing;
 };
 
-/* The next thing to do; BIND, UNBIND and WRITE count as under way until course_answered(). */
+/* The next thing to do; BIND, UNBIND, LOAD and WRITE count as under way until
+ * course_answered(). */
 enum course_action course_next(struct course *course, uint64_t now, uint64_t *ret_when);
 /* The API server has answered; false: it did not take it. */
 void course_answered(struct course *course, enum course_action action, bool taken,

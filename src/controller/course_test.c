@@ -36,6 +36,9 @@ static void is_answered(enum course_action action, bool taken)
 static void comes_up(void)
 {
     is_answered(COURSE_BIND, true);
+    if (!course.loaded) {
+        is_answered(COURSE_LOAD, true);
+    }
     says(COURSE_APPLY);
     course_applied(&course, true);
 }
@@ -51,6 +54,7 @@ static void what_the_server_refuses_is_asked_again_only_when_it_changes(void **s
 {
     (void)state;
     is_answered(COURSE_BIND, true);
+    is_answered(COURSE_LOAD, true);
     says(COURSE_APPLY);
     course_applied(&course, false);
     waits(0);
@@ -73,6 +77,16 @@ static void without_the_right_to_bind_it_waits_longer_and_longer(void **state)
     is_answered(COURSE_BIND, false);
     waits(COURSE_ASK_MOST_MS);
     comes_up();
+}
+
+static void without_what_was_kept_it_does_not_begin(void **state)
+{
+    (void)state;
+    is_answered(COURSE_BIND, true);
+    is_answered(COURSE_LOAD, false);
+    waits(1000);
+    is_answered(COURSE_LOAD, true);
+    says(COURSE_APPLY);
 }
 
 static void its_status_is_written_even_while_it_may_not_be_bound(void **state)
@@ -252,6 +266,7 @@ int main(void)
         STORY(a_new_one_is_bound_before_it_runs),
         STORY(what_the_server_refuses_is_asked_again_only_when_it_changes),
         STORY(without_the_right_to_bind_it_waits_longer_and_longer),
+        STORY(without_what_was_kept_it_does_not_begin),
         STORY(its_status_is_written_even_while_it_may_not_be_bound),
         STORY(a_status_is_written_when_it_is_due),
         STORY(a_status_that_is_not_taken_is_no_hot_loop),

@@ -167,6 +167,7 @@ static int read_cluster(const json_t *json, struct request *request, struct erro
     }
     request->space = memory_text(space);
     request->resource = json_incref(resource);
+    request->kept = json_incref(json_object_get(json, "kept"));
     return 0;
 }
 
@@ -226,6 +227,7 @@ void request_destroy(struct request *request)
     }
     testbed_destroy(request->testbed);
     json_decref(request->resource);
+    json_decref(request->kept);
     free(request->application);
     free(request->manifest);
     free(request->space);

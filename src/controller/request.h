@@ -32,6 +32,7 @@ struct request {
     char *manifest;          /* its text; NULL: it stands there */
     char *space;             /* namespace in a cluster; NULL: the usual one */
     json_t *resource;        /* the object there that it comes from, or NULL */
+    json_t *kept;            /* as in fabric_config */
     char *folder;            /* what it writes is relative to this; NULL: to where we are */
     char *fabric;            /* "local" */
     char *path;              /* of the testbed's manifest, or NULL */
@@ -57,7 +58,7 @@ struct request {
  *
  * With "manifest": TEXT, "application" is only what it is named by in sentences, and beside
  * which files are searched. For a cluster: "namespace", and "resource": the object that owns
- * what is made. */
+ * what is made; "kept" as in fabric_config, which is forgotten when it was used. */
 int request_read(const json_t *json, struct request **ret_request, struct error *err);
 /* Reads the testbed's manifest, if one was named, and the application's. */
 int request_load(struct request *request, struct application **ret_application,

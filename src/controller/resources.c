@@ -49,6 +49,7 @@ static void free_entry(struct entry *entry)
     json_decref(entry->applied);
     json_decref(entry->written);
     json_decref(entry->writing);
+    json_decref(entry->kept);
     free(entry->space);
     free(entry->name);
     free(entry->key);

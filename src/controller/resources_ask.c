@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "controller/resources_state.h"
 #include "controller/server.h"
+#include "fabric/cluster.h"
 #include "kube/api.h"
 #include "kube/event.h"
 
@@ -117,25 +118,32 @@ static char *path_of(const struct entry *entry, const char *tail)
                          entry->space, entry->name, tail);
 }
 
-static void ask(struct entry *entry, enum course_action action, const char *tail,
-                const json_t *patch);
+/* What was kept is used once: an application that has ended under this controller has nothing
+ * to be taken up. */
+static void take_kept(struct entry *entry, const json_t *secret)
+{
+    json_decref(entry->kept);
+    entry->kept = secret != NULL ? json_deep_copy(secret) : json_null();
+}
 
 static void note_failure(struct entry *entry, enum course_action action,
                          const struct error *err)
 {
-    static const char *const names[] = {
-        [COURSE_BIND] = "finalizer", [COURSE_UNBIND] = "finalizer", [COURSE_WRITE] = "status"};
+    static const char *const names[] = {[COURSE_BIND] = "finalizer",
+                                        [COURSE_UNBIND] = "finalizer",
+                                        [COURSE_LOAD] = "state",
+                                        [COURSE_WRITE] = "status"};
     char quoted[sizeof(err->text) * 2];
 
     entry->resources->n_failures++;
     if (err->code == -ENOENT || err->code == -EBUSY) {
         return; /* it is gone, or was changed meanwhile: the watch tells */
     }
-    if (action == COURSE_BIND) {
+    if (action == COURSE_BIND || action == COURSE_LOAD) {
         set_text(&entry->waits, err->text);
         entry->unsaid = true;
     }
-    log_event(LOG_WARN, "controller.object-not-written", "object=%s what=%s why=%s", entry->key,
+    log_event(LOG_WARN, "controller.object-refuses", "object=%s what=%s why=%s", entry->key,
               names[action], log_quote(err->text, quoted, sizeof(quoted)));
 }
 
@@ -144,10 +152,15 @@ static void answered(void *owner, const struct kube_answer *answer, const struct
     struct entry *entry = owner;
     enum course_action action = entry->asked;
 
+    bool nothing = action == COURSE_LOAD && err != NULL && err->code == -ENOENT;
+
     entry->asking = NULL;
-    course_answered(&entry->course, action, err == NULL, clock_ms());
-    if (err != NULL) {
+    course_answered(&entry->course, action, err == NULL || nothing, clock_ms());
+    if (err != NULL && !nothing) {
         note_failure(entry, action, err);
+    } else if (action == COURSE_LOAD) {
+        free(STEAL(entry->waits));
+        take_kept(entry, answer->json);
     } else {
         free(STEAL(entry->waits));
         json_object_update(entry->object, (json_t *)(uintptr_t)answer->json);
@@ -170,6 +183,15 @@ static void ask(struct entry *entry, enum course_action action, const char *tail
 
     entry->asked = action;
     entry->resources->n_writes++;
+    entry->asking = kube_ask(entry->resources->setup.api, &call, answered, entry);
+}
+
+static void load(struct entry *entry)
+{
+    cleanup(memory_free) char *path = cluster_kept_path(entry->space, entry->name);
+    const struct kube_call call = {.method = "GET", .path = path};
+
+    entry->asked = COURSE_LOAD;
     entry->asking = kube_ask(entry->resources->setup.api, &call, answered, entry);
 }
 
@@ -206,15 +228,18 @@ static void apply(struct entry *entry)
     cleanup(json_decrefp) json_t *answer = NULL;
     struct error err;
 
+    cleanup(json_decrefp) json_t *request = json_copy(entry->request);
+    json_object_set(request, "kept", entry->kept);
     json_decref(entry->applied);
     entry->applied = json_incref(entry->request);
-    if (server_apply(entry->resources->server, entry->request, &answer, &err) < 0) {
+    if (server_apply(entry->resources->server, request, &answer, &err) < 0) {
         cleanup(memory_free) char *why = resource_manifest_explain(entry->manifest, err.text);
 
         course_applied(&entry->course, false);
         say_refused(entry, why);
     } else {
         course_applied(&entry->course, true);
+        take_kept(entry, NULL);
         free(STEAL(entry->refused));
         log_event(LOG_INFO, "controller.object-applied", "object=%s result=%s", entry->key,
                   resource_text(answer, "result"));
@@ -238,6 +263,9 @@ void resources_do(struct entry *entry, enum course_action action)
     case COURSE_BIND:
     case COURSE_UNBIND:
         change_finalizers(entry, action);
+        break;
+    case COURSE_LOAD:
+        load(entry);
         break;
     case COURSE_APPLY:
         apply(entry);

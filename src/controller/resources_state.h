@@ -21,8 +21,9 @@ struct entry {
     struct resource_manifest *manifest; /* of the object */
     json_t *request;                    /* of the object; NULL: see `refused` */
     json_t *applied;                    /* what the server was asked for last, or NULL */
-    char *refused;                      /* why it is, or NULL */
-    char *waits;                        /* why it is not bound, or NULL */
+    json_t *kept;  /* by an earlier controller, or null; NULL: that is not known yet */
+    char *refused; /* why it is, or NULL */
+    char *waits;   /* why it is not bound, or NULL */
     struct course course;
     enum course_action asked; /* what the request under way is for */
     struct kube_request *asking;

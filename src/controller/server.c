@@ -267,6 +267,7 @@ static bool same_options(const json_t *before, const json_t *after)
     json_object_del(b, "application");
     json_object_del(a, "manifest");
     json_object_del(b, "manifest");
+    json_object_del(b, "kept");
     return json_equal(a, b);
 }
 
@@ -320,6 +321,7 @@ int server_apply(struct server *server, const json_t *request, json_t **ret_answ
     }
     json_decref(tenant->request);
     tenant->request = json_deep_copy(request);
+    json_object_del(tenant->request, "kept");
     *ret_answer = json_pack("{ssss}", "name", tenant->name, "result", result);
     return 0;
 }

@@ -158,6 +158,7 @@ static int open_fabric(struct session *session, const struct application *applic
         .cluster = session->cluster,
         .space = request->space,
         .resource = request->resource,
+        .kept = request->kept,
     };
 
     if (request->equal) {

@@ -33,6 +33,11 @@ bool cluster_is_complete(const struct cluster *cluster);
  * or somebody asked lately. */
 json_t *cluster_usage(struct cluster *cluster);
 
+/* Where in the API it is kept what a controller that comes back has to know of an Application's
+ * run; malloc'ed. One that runs many applications reads it before it opens the fabric, which
+ * would wait for it. */
+char *cluster_kept_path(const char *space, const char *application);
+
 /* Why a pod of ours does not run, as the kubelet or the scheduler says, is told through the
  * fabric's `noted`: "no node has room for detect-1: …", "node-2 cannot get the image …". */
 

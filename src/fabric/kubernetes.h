@@ -151,7 +151,7 @@ void kubernetes_listen(struct kubernetes *kubernetes);
 void kubernetes_save(struct kubernetes *kubernetes, const char *text);
 /* What is not kept yet; blocks. */
 void kubernetes_save_now(struct kubernetes *kubernetes);
-/* What was saved, if anything was. */
-int kubernetes_load(struct kubernetes *kubernetes, struct error *err);
+/* What was saved, if anything was; `known` as in fabric_config. */
+int kubernetes_load(struct kubernetes *kubernetes, const json_t *known, struct error *err);
 
 #endif

@@ -16,12 +16,16 @@
 #define LOAD_MS 2000
 #define SAVE_MS 1000
 
+char *cluster_kept_path(const char *space, const char *application)
+{
+    return memory_format("/api/v1/namespaces/%s/secrets/brume-run-%s", space, application);
+}
+
 /* Of what is there, or of where it is made. */
 static char *path_of(const struct kubernetes *kubernetes, bool anew)
 {
     return anew ? memory_format("/api/v1/namespaces/%s/secrets", kubernetes->space)
-                : memory_format("/api/v1/namespaces/%s/secrets/brume-run-%s", kubernetes->space,
-                                kubernetes->application);
+                : cluster_kept_path(kubernetes->space, kubernetes->application);
 }
 
 static void complain(struct kubernetes *kubernetes, const char *why)
@@ -124,18 +128,25 @@ void kubernetes_save_now(struct kubernetes *kubernetes)
 }
 
 /* That of an Application which bore the name before is not ours. */
-int kubernetes_load(struct kubernetes *kubernetes, struct error *err)
+static int read_kept(const struct kubernetes *kubernetes, json_t **ret_secret,
+                     struct error *err)
 {
     cleanup(memory_free) char *path = path_of(kubernetes, false);
     const struct kube_call call = {.method = "GET", .path = path, .timeout_ms = LOAD_MS};
-    json_t *secret = NULL;
-    int r = kube_api_ask_now(kubernetes->api, &call, &secret, err);
+    int r = kube_api_ask_now(kubernetes->api, &call, ret_secret, err);
 
-    if (r == -ENOENT) {
-        return 0;
-    }
-    if (r < 0) {
+    if (r < 0 && r != -ENOENT) {
         return error_wrap(err, "what an earlier controller kept");
+    }
+    return 0;
+}
+
+int kubernetes_load(struct kubernetes *kubernetes, const json_t *known, struct error *err)
+{
+    json_t *secret = known != NULL ? json_deep_copy(known) : NULL;
+
+    if (known == NULL && read_kept(kubernetes, &secret, err) < 0) {
+        return err->code;
     }
     const char *kept = kubernetes_text(secret, "data", KEPT_KEY);
     if (kept != NULL &&

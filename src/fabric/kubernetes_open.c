@@ -111,7 +111,7 @@ static int join_cluster(struct kubernetes *kubernetes, const struct fabric_confi
     json_t *nodes = cluster_nodes(kubernetes->cluster);
     json_t *pods = cluster_pods(kubernetes->cluster);
     int r = list_devices(kubernetes, nodes, pods, err);
-    r = r < 0 ? r : kubernetes_load(kubernetes, err);
+    r = r < 0 ? r : kubernetes_load(kubernetes, config->kept, err);
     if (r == 0) {
         look_at_places(kubernetes, nodes);
         adopt(kubernetes, pods);
