@@ -322,6 +322,16 @@ uint64_t control_silence(const struct control *control, const char *stage)
     return guest == NULL || guest->heard_ms == 0 ? 0 : clock_ms() - guest->heard_ms;
 }
 
+bool control_hears(const struct control *control)
+{
+    for (const struct guest *guest = control->guests; guest != NULL; guest = guest->next) {
+        if (guest->heard_ms != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void control_forgive(struct control *control)
 {
     for (struct guest *guest = control->guests; guest != NULL; guest = guest->next) {

@@ -48,6 +48,7 @@ int control_call(struct control *control, const char *stage, const char *token,
 
 /* Milliseconds since the stage was heard; 0 for one that has not said hello yet. */
 uint64_t control_silence(const struct control *control, const char *stage);
+bool control_hears(const struct control *control); /* any stage has said hello */
 /* As if all of them had been heard now: who listens was away. */
 void control_forgive(struct control *control);
 /* A piece of a file, from `offset` on; dropped like a message. */

@@ -24,6 +24,7 @@ static void stage_hello(void *owner, const char *stage)
 {
     struct session *session = owner;
 
+    session_watch_hello(session);
     if (session->measuring != NULL) {
         measuring_hello(session, stage);
     } else if (session->run != NULL) {

@@ -113,6 +113,7 @@ json_t *session_files(const struct session *session, const char *stage);
 /* session_watch.c: stages on other machines are heard, or taken for cut off. */
 enum { SESSION_SILENCE_MS = 2000 };
 void session_watch(struct session *session);
+void session_watch_hello(struct session *session); /* a stage is there */
 void session_unwatch(struct session *session);
 /* What outlives a stage is kept here: in the user's folder, or in the run's. */
 const char *session_folder(const struct session *session);

@@ -9,14 +9,23 @@
 
 enum {
     LOOK_MS = 250,
-    AWAY_MS = 1000, /* between two looks: then it was this end that did not listen */
+    REST_MS = 2000, /* as long as nobody is there who could fall silent */
+    AWAY_MS = 750, /* longer than that between two looks: it was this end that did not listen */
 };
 
 struct watching {
     uv_timer_t timer;
     struct session *session;
-    uint64_t looked_ms;
+    uint64_t looked_ms, period_ms;
 };
+
+static void look(uv_timer_t *timer);
+
+static void look_again(struct watching *watching, uint64_t period_ms)
+{
+    watching->period_ms = period_ms;
+    uv_timer_start(&watching->timer, look, period_ms, 0);
+}
 
 static void look(uv_timer_t *timer)
 {
@@ -24,10 +33,11 @@ static void look(uv_timer_t *timer)
     struct session *session = watching->session;
     uint64_t now = clock_ms();
 
-    if (now - watching->looked_ms > AWAY_MS) {
+    if (now - watching->looked_ms > watching->period_ms + AWAY_MS) {
         control_forgive(session->control);
     }
     watching->looked_ms = now;
+    look_again(watching, control_hears(session->control) ? LOOK_MS : REST_MS);
     if (session->measuring != NULL) {
         measuring_silent(session);
     } else if (session->run != NULL) {
@@ -44,7 +54,17 @@ void session_watch(struct session *session)
     watching->looked_ms = clock_ms();
     watching->timer.data = watching;
     uv_timer_init(session->loop, &watching->timer);
-    uv_timer_start(&watching->timer, look, LOOK_MS, LOOK_MS);
+    look_again(watching, REST_MS);
+}
+
+void session_watch_hello(struct session *session)
+{
+    struct watching *watching = session->watching;
+
+    if (watching != NULL && watching->period_ms != LOOK_MS) {
+        watching->looked_ms = clock_ms();
+        look_again(watching, LOOK_MS);
+    }
 }
 
 static void closed(uv_handle_t *timer)
