@@ -125,13 +125,13 @@ static int describe(struct application *application, struct reading *reading, st
 }
 
 /* `text` NULL: it stands at `path`. */
-static int make(const char *path, const char *text, const char *folder,
+static int make(const char *path, const char *text, const char *folder, bool confined,
                 struct application **ret_application, struct error *err)
 {
     struct application *application = memory_new(1, sizeof(*application));
     struct reading *reading = memory_new(1, sizeof(*reading));
-    const struct manifest_catalog catalog = {find_type, type_name, check_operator, reading,
-                                             folder};
+    const struct manifest_catalog catalog = {find_type, type_name, check_operator,
+                                             reading,   folder,    confined};
     int r = text == NULL
                 ? manifest_load(path, &catalog, &application->graph, err)
                 : manifest_parse(path, text, strlen(text), &catalog, &application->graph, err);
@@ -154,13 +154,13 @@ static int make(const char *path, const char *text, const char *folder,
 int application_load(const char *path, const char *folder, struct application **ret_application,
                      struct error *err)
 {
-    return make(path, NULL, folder, ret_application, err);
+    return make(path, NULL, folder, false, ret_application, err);
 }
 
-int application_parse(const char *path, const char *text, const char *folder,
+int application_parse(const char *path, const char *text, const char *folder, bool confined,
                       struct application **ret_application, struct error *err)
 {
-    return make(path, text, folder, ret_application, err);
+    return make(path, text, folder, confined, ret_application, err);
 }
 
 void application_destroy(struct application *application)

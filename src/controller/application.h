@@ -19,8 +19,9 @@ struct application {
  * what paths to write to are relative to; NULL: where we are. */
 int application_load(const char *path, const char *folder, struct application **ret_application,
                      struct error *err);
-/* The same of a text; `path` names it in sentences, and files are searched beside it. */
-int application_parse(const char *path, const char *text, const char *folder,
+/* The same of a text; `path` names it in sentences, and files are searched beside it.
+ * `confined`: and nowhere else on this machine. */
+int application_parse(const char *path, const char *text, const char *folder, bool confined,
                       struct application **ret_application, struct error *err);
 void application_destroy(struct application *application); /* accepts NULL */
 

@@ -213,7 +213,7 @@ int request_load(struct request *request, struct application **ret_application,
     return request->manifest == NULL
                ? application_load(request->application, request->folder, ret_application, err)
                : application_parse(request->application, request->manifest, request->folder,
-                                   ret_application, err);
+                                   request->resource != NULL, ret_application, err);
 }
 
 void request_destroy(struct request *request)

@@ -58,7 +58,8 @@ struct request {
  *
  * With "manifest": TEXT, "application" is only what it is named by in sentences, and beside
  * which files are searched. For a cluster: "namespace", and "resource": the object that owns
- * what is made; "kept" as in fabric_config, which is forgotten when it was used. */
+ * what is made, and whose manifest may name no other files; "kept" as in fabric_config, which
+ * is forgotten when it was used. */
 int request_read(const json_t *json, struct request **ret_request, struct error *err);
 /* Reads the testbed's manifest, if one was named, and the application's. */
 int request_load(struct request *request, struct application **ret_application,

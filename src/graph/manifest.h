@@ -24,6 +24,9 @@ struct manifest_catalog {
     int (*check)(void *owner, const struct graph *graph, size_t index, struct error *err);
     void *owner;
     const char *folder; /* what paths to write to are relative to; NULL: where we are */
+    /* For the manifests of strangers: what is read lies below the manifest's folder, or below
+     * where models are looked for. */
+    bool confined;
 };
 
 /* Reads the file at `path`. */

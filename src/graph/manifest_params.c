@@ -107,6 +107,30 @@ static char *absolute_output(const char *folder, const char *value)
     return file_absolute(within != NULL ? within : value);
 }
 
+/* Whether all that the name may lead to is below where it is looked for. Parts that begin with
+ * a dot may be a way up, or become one by a wildcard, and so may what is escaped. Links are of
+ * who put them there. */
+static bool stays_below(const char *folder, const char *name)
+{
+    size_t n = strlen(folder);
+
+    if (*name == '/') {
+        if (strncmp(name, folder, n) != 0 || name[n] != '/') {
+            return false;
+        }
+        name += n;
+    }
+    while (*name != '\0') {
+        name += strspn(name, "/");
+        size_t length = strcspn(name, "/");
+        if ((*name == '.' && length > 1) || memchr(name, '\\', length) != NULL) {
+            return false;
+        }
+        name += length;
+    }
+    return true;
+}
+
 /* Makes a file or path absolute. `node` is where to point when it is not there. */
 static int resolve(const struct manifest_reader *reader, const struct brume_param *row,
                    const struct yaml_node *node, const char *value, char **ret_value,
@@ -121,6 +145,13 @@ static int resolve(const struct manifest_reader *reader, const struct brume_para
     }
     if (*value == '\0') {
         return yaml_fail(node, err, -EINVAL, "'%s' is empty", row->name);
+    }
+    if (reader->catalog->confined && !param_is_written(row) &&
+        !stays_below(reader->folder, value)) {
+        return yaml_fail(node, err, -EACCES,
+                         "'%s': only what lies below %s is read here, by names without a dot "
+                         "at the beginning, not '%.128s'",
+                         row->name, reader->folder, value);
     }
     if (param_is_written(row)) {
         found = absolute_output(reader->catalog->folder, value);

@@ -1,4 +1,5 @@
 /* Every mistake that a manifest can hold, and the sentence that the user reads. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,47 @@ static void a_file_must_be_there_and_the_places_are_told(void **state)
     check_mistakes(absolute);
 }
 
+/* Who may write an object in a cluster is not to read what the controller can. */
+static void a_stranger_reads_what_lies_below_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *path;
+        int code;
+    } reads[] = {
+        {"a.jpg", 0},
+        {"*.jpg", 0},
+        {"./a.jpg", 0},
+        {"*/../a.jpg", -EACCES},
+        {"../yolox.onnx", -EACCES},
+        {"/etc/passwd", -EACCES},
+        {".*/yolox.onnx", -EACCES},
+        {".?/*", -EACCES},
+        {"\\.\\./*", -EACCES},
+        {"[.]./yolox.onnx", -ENOENT},
+        {"b.jpg", -ENOENT},
+        {"..", -EACCES},
+    };
+    struct manifest_catalog catalog = fixture_catalog;
+
+    (void)state;
+    catalog.confined = true;
+    for (size_t i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
+        cleanup(memory_free) char *text = memory_format(
+            "apiVersion: brume.dev/v1alpha1\nkind: Application\nmetadata: { name: t }\nspec:\n"
+            "  operators:\n    - { name: a, use: image-source, with: { path: '%s' } }\n"
+            "    - { name: b, use: null-sink, in: [a] }\n",
+            reads[i].path);
+        cleanup(graph_destroyp) struct graph *graph = NULL;
+        struct error err = {0};
+        int code =
+            manifest_parse("apps/street/t.yaml", text, strlen(text), &catalog, &graph, &err);
+
+        if (code != reads[i].code) {
+            fail_msg("'%s': %d, %s", reads[i].path, code, err.text);
+        }
+    }
+}
+
 static void a_glob_or_a_folder_must_give_something(void **state)
 {
     char pattern[256], folder[256];
@@ -289,6 +331,7 @@ int main(void)
         cmocka_unit_test(an_operator_is_known_and_named_once),
         cmocka_unit_test(a_parameter_is_what_the_operator_asks_for),
         cmocka_unit_test(a_file_must_be_there_and_the_places_are_told),
+        cmocka_unit_test(a_stranger_reads_what_lies_below_and_nothing_else),
         cmocka_unit_test(a_glob_or_a_folder_must_give_something),
         cmocka_unit_test(edges_lead_to_outputs_of_the_right_kind),
         cmocka_unit_test(a_cycle_is_spelled_out),
