@@ -123,6 +123,22 @@ static bool is_switch(const struct yaml_node *node)
     return found;
 }
 
+/* docs/kubernetes.md holds the table as it is; when keys change, copy it from this test's
+ * output.
+ */
+static void the_page_holds_the_status(void **state)
+{
+    cleanup(memory_free) char *text = manifest_reference(manifest_status_keys);
+    cleanup(memory_free) char *path = in_sources("docs/kubernetes.md");
+    cleanup(memory_free) char *page = read_file(path);
+
+    (void)state;
+    if (strstr(page, text) == NULL) {
+        fputs(text, stderr);
+        fail_msg("docs/kubernetes.md lacks this table");
+    }
+}
+
 #define SCHEMA "spec.versions.0.schema.openAPIV3Schema."
 #define SPEC   SCHEMA "properties.spec.properties."
 #define STATUS SCHEMA "properties.status.properties."
@@ -310,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_file_in_the_sources_is_what_the_tables_say),
+        cmocka_unit_test(the_page_holds_the_status),
         cmocka_unit_test(the_schema_says_what_a_cluster_can_check),
         cmocka_unit_test(patterns_take_what_the_reader_takes),
         cmocka_unit_test(every_example_is_good_for_a_cluster),
