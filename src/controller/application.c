@@ -147,6 +147,7 @@ static int make(const char *path, const char *text, const char *folder, bool con
         application_destroy(application);
         return r;
     }
+    application->text = memory_text(text);
     *ret_application = application;
     return 0;
 }
@@ -179,6 +180,7 @@ void application_destroy(struct application *application)
     free(application->sizes);
     free(application->engines);
     graph_destroy(application->graph);
+    free(application->text);
     free(application);
 }
 

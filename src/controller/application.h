@@ -8,6 +8,7 @@
 
 struct application {
     struct graph *graph;
+    char *text;                         /* of the manifest, when that was given; or NULL */
     struct model **models;              /* by operator; NULL: runs none */
     struct planner_operator *operators; /* by operator: what the planner asks */
     /* private */

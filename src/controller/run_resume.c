@@ -2,7 +2,8 @@
  * the next one has to know is kept by the fabric whenever it changes, and the next one takes
  * the stages up as they stream on. It calls each where its data links are; one that does not
  * answer, or was not ready, or is not there any more, is ended and started again like any that
- * was lost.
+ * was lost. Was the application changed meanwhile, the run is taken up as it was, and then
+ * updated, where that can be done in place.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,44 +18,32 @@
 
 enum { VERSION = 1 };
 
-/* What tells one manifest from another. */
-static char *fingerprint(const struct session *session)
-{
-    struct deployment *uncut = application_uncut(
-        session->run != NULL && session->run->now != NULL ? session->run->now
-                                                          : session->application,
-        "all", "any");
-    cleanup(json_decrefp) json_t *json = deployment_to_json(uncut);
-
-    deployment_destroy(uncut);
-    return json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
-}
-
 static json_t *stage_to_json(const struct session *session, size_t index)
 {
     const struct actor *actor = &session->run->actors[index];
     const char *name = session->run->deployment->stages[index].name;
-    bool ready = session->run->reconcile.stages[index].phase == RECONCILE_READY;
+    const struct reconcile_stage *state = &session->run->reconcile.stages[index];
+    bool ready = state->phase == RECONCILE_READY;
     cleanup(memory_wipe) char *token = control_stage_token(session->control, name);
 
-    return json_pack("{sssisfsfsIss*ss*}", "planned", actor->planned, "life", (int)actor->life,
-                     "cores", actor->cores, "busy", actor->busy, "memory",
-                     (json_int_t)actor->memory, "address", ready ? actor->address : NULL,
-                     "token", token);
+    return json_pack("{sssisfsfsIsbss*ss*}", "planned", actor->planned, "life",
+                     (int)actor->life, "cores", actor->cores, "busy", actor->busy, "memory",
+                     (json_int_t)actor->memory, "outdated", state->outdated, "address",
+                     ready ? actor->address : NULL, "token", token);
 }
 
 static char *to_text(const struct session *session)
 {
     const struct run *run = session->run;
     cleanup(memory_wipe) char *authority = control_authority(session->control);
-    cleanup(memory_free) char *manifest = fingerprint(session);
+    const struct application *now = run->now != NULL ? run->now : session->application;
     json_t *stages = json_array();
 
     for (size_t i = 0; i < run->deployment->n_stages; i++) {
         json_array_append_new(stages, stage_to_json(session, i));
     }
     cleanup(json_decrefp) json_t *json = json_pack(
-        "{sisssssssosOsoss*}", "version", VERSION, "manifest", manifest, "run", run->name,
+        "{siss*sssssosOsoss*}", "version", VERSION, "manifest", now->text, "run", run->name,
         "data_token", run->data_token, "deployment", deployment_to_json(run->deployment),
         "plan", run->plan, "stages", stages, "authority", authority);
     return json_dumps(json, JSON_COMPACT);
@@ -124,6 +113,9 @@ static int call_stages(struct session *session, const json_t *stages, struct err
             control_call(session->control, name, token, address, run->data_token, &ignored) ==
                 0) {
             reconcile_adopt(&run->reconcile, i);
+            if (json_is_true(json_object_get(json_array_get(stages, i), "outdated"))) {
+                reconcile_outdate(&run->reconcile, i);
+            }
         } else {
             run_replace_stage(session, i);
         }
@@ -131,57 +123,113 @@ static int call_stages(struct session *session, const json_t *stages, struct err
     return r;
 }
 
-static int read_saved(const struct session *session, const char *saved, json_t **ret_json,
-                      struct error *err)
+static int unreadable(struct error *err)
 {
-    cleanup(json_decrefp) json_t *json = json_loads(saved, JSON_REJECT_DUPLICATES, NULL);
-    const char *manifest = json_string_value(json_object_get(json, "manifest"));
-    cleanup(memory_free) char *now = fingerprint(session);
-
-    if (json_integer_value(json_object_get(json, "version")) != VERSION || manifest == NULL) {
-        return error_set(err, -EINVAL,
-                         "what an earlier controller kept of the run is unreadable");
-    }
-    if (strcmp(manifest, now) != 0) {
-        return error_set(err, -ESTALE, "the application was changed while no controller ran");
-    }
-    *ret_json = json_incref(json);
-    return 0;
+    return error_set(err, -EINVAL, "what an earlier controller kept of the run is unreadable");
 }
 
-int run_resume(struct session *session, const char *saved, struct error *err)
+static int read_saved(const char *saved, json_t **ret_json, struct deployment **ret_deployment,
+                      struct error *err)
 {
-    cleanup(json_decrefp) json_t *json = NULL;
+    static const char *const texts[] = {"manifest", "run", "data_token"};
+    cleanup(json_decrefp) json_t *json = json_loads(saved, JSON_REJECT_DUPLICATES, NULL);
+    bool good = json_integer_value(json_object_get(json, "version")) == VERSION;
     struct deployment *deployment = NULL;
-    int r = read_saved(session, saved, &json, err);
 
-    if (r == 0) {
-        r = deployment_from_json(json_object_get(json, "deployment"), &deployment, err);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        good = good && json_is_string(json_object_get(json, texts[i]));
     }
-    const char *name = json_string_value(json_object_get(json, "run"));
-    const char *token = json_string_value(json_object_get(json, "data_token"));
-    const json_t *stages = json_object_get(json, "stages");
+    if (!good) {
+        return unreadable(err);
+    }
+    int r = deployment_from_json(json_object_get(json, "deployment"), &deployment, err);
     if (r < 0) {
         return r;
     }
-    if (name == NULL || token == NULL || json_array_size(stages) != deployment->n_stages) {
+    if (json_array_size(json_object_get(json, "stages")) != deployment->n_stages) {
         deployment_destroy(deployment);
-        return error_set(err, -EINVAL,
-                         "what an earlier controller kept of the run is unreadable");
+        return unreadable(err);
     }
+    *ret_json = json_incref(json);
+    *ret_deployment = deployment;
+    return 0;
+}
+
+/* Gives the session the application that the run is of. Is it to become another, then that is
+ * handed out. -ESTALE: the run cannot become that. */
+static int go_back(struct session *session, const char *manifest,
+                   const struct deployment *deployment, struct application **ret_wanted,
+                   struct error *err)
+{
+    const struct request *request = session->request;
+    const char *wanted = session->application->text;
+    struct application *was = NULL;
+    struct error why;
+
+    if (wanted != NULL && strcmp(manifest, wanted) == 0) {
+        return 0;
+    }
+    if (application_parse(request->application, manifest, request->folder,
+                          request->resource != NULL, &was, &why) < 0 ||
+        update_compare(was, session->application, deployment) == UPDATE_ANEW) {
+        application_destroy(was);
+        return error_set(err, -ESTALE, "the application was changed while no controller ran");
+    }
+    *ret_wanted = session->application;
+    session->application = was;
+    return 0;
+}
+
+static void take_up(struct session *session, const json_t *json, struct deployment *deployment)
+{
     run_open(session, deployment);
     struct run *run = session->run;
-    snprintf(run->name, sizeof(run->name), "%s", name);
-    snprintf(run->data_token, sizeof(run->data_token), "%s", token);
+    snprintf(run->name, sizeof(run->name), "%s",
+             json_string_value(json_object_get(json, "run")));
+    snprintf(run->data_token, sizeof(run->data_token), "%s",
+             json_string_value(json_object_get(json, "data_token")));
     run->plan = json_incref(json_object_get(json, "plan"));
     for (size_t i = 0; i < deployment->n_stages; i++) {
-        take_stage(&run->actors[i], json_array_get(stages, i));
+        take_stage(&run->actors[i], json_array_get(json_object_get(json, "stages"), i));
     }
     front_say(session->front,
               json_pack("{sssOss}", "type", "plan", "plan", run->plan, "explanation",
                         "the plan of the controller before this one\n"));
     run_say_stages(session);
-    r = call_stages(session, stages, err);
+}
+
+/* Takes `wanted`. */
+static void go_forward(struct session *session, struct application *wanted)
+{
+    session_note(session, "the application was changed while no controller ran: it is updated");
+    (void)run_update(session, &wanted);
+    application_destroy(wanted);
+}
+
+int run_resume(struct session *session, const char *saved, struct error *err)
+{
+    cleanup(json_decrefp) json_t *json = NULL;
+    struct application *wanted = NULL;
+    struct deployment *deployment = NULL;
+    int r = read_saved(saved, &json, &deployment, err);
+
+    if (r < 0) {
+        return r;
+    }
+    r = go_back(session, json_string_value(json_object_get(json, "manifest")), deployment,
+                &wanted, err);
+    if (r < 0) {
+        deployment_destroy(deployment);
+        return r;
+    }
+    take_up(session, json, deployment);
+    r = call_stages(session, json_object_get(json, "stages"), err);
+    if (r < 0 && wanted != NULL) {
+        application_destroy(session->application);
+        session->application = wanted;
+    } else if (wanted != NULL) {
+        go_forward(session, wanted);
+    }
     run_reconcile(session);
     return r;
 }

@@ -37,6 +37,7 @@ enum update_kind run_update(struct session *session, struct application **after)
     run->update = update_apply(run->deployment, before, *after);
     run->before = STEAL(run->now);
     run->now = STEAL(*after);
+    run->unsaved = true;
     outdate(run);
     run_reconcile(session);
     return kind;
@@ -74,6 +75,7 @@ bool run_undo_update(struct session *session, size_t index, const char *why)
     reconcile_forgive(&run->reconcile, index, clock_ms());
     application_destroy(run->now);
     run->now = STEAL(run->before);
+    run->unsaved = true;
     settle(run);
     front_say(session->front, json_pack("{ssss}", "type", "undone", "text", text));
     return true;
