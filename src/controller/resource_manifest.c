@@ -12,57 +12,68 @@
 #define REPLICAS_MOST 64
 #define OPERATORS     "spec.operators["
 
+/* Of a value's path: what lies deeper has that of what it lies in. */
+enum { PATH_MOST = 160 };
+
 struct resource_manifest {
     char *file;     /* what it is named by in a server's sentences */
     json_t *object; /* what of it owns what is made */
     json_t *spec;
-    char *text;
-    size_t n_lines;
-    char **paths; /* by line: what stands there, "spec.operators[3].use" */
 };
 
-/* While it is written. */
+/* While it is written: as a text, or, without `out`, to find what stands in a line. */
 struct writer {
-    struct resource_manifest *manifest;
     FILE *out;
+    size_t line;   /* that are complete */
+    size_t wanted; /* from 1; 0: none */
+    char *path;    /* of what stands there, or NULL */
 };
+
+static void put(struct writer *writer, const char *text)
+{
+    if (writer->out != NULL) {
+        fputs(text, writer->out);
+    }
+}
 
 static void end_line(struct writer *writer, const char *path)
 {
-    struct resource_manifest *manifest = writer->manifest;
-
-    fputc('\n', writer->out);
-    manifest->paths = memory_grow(manifest->paths, manifest->n_lines, sizeof(char *));
-    manifest->paths[manifest->n_lines++] = memory_text(path);
+    put(writer, "\n");
+    if (++writer->line == writer->wanted) {
+        writer->path = memory_text(path);
+    }
 }
 
 static void write_scalar(struct writer *writer, const json_t *value)
 {
-    cleanup(memory_free) char *text =
-        json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    if (writer->out != NULL) {
+        cleanup(memory_free) char *text =
+            json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
-    fputs(text != NULL ? text : "\"\"", writer->out);
+        put(writer, text != NULL ? text : "\"\"");
+    }
+}
+
+static char *path_below(const char *path, const char *key)
+{
+    if (strlen(path) + strlen(key) >= PATH_MOST) {
+        return memory_text(path);
+    }
+    return memory_format("%s%s%s", path, *path == '\0' || *key == '[' ? "" : ".", key);
 }
 
 static void write_value(struct writer *writer, const json_t *value, const char *path);
 
-/* Each after its key, if it has one, and a line's end. */
-static void write_entry(struct writer *writer, const char *key, const json_t *value,
-                        const char *path)
+/* Takes the path. NOLINTNEXTLINE(misc-no-recursion): as deep as jansson lets through */
+static void write_entry(struct writer *writer, const json_t *value, char *path)
 {
-    if (key != NULL) {
-        cleanup(json_decrefp) json_t *name = json_string(key);
-
-        write_scalar(writer, name);
-        fputs(": ", writer->out);
-    }
     write_value(writer, value, path);
-    fputc(',', writer->out);
+    put(writer, ",");
     end_line(writer, path);
+    free(path);
 }
 
-/* The depth is that of what the API server lets through, and base/yaml.h reads no deeper one.
- */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static void write_value(struct writer *writer, const json_t *value, const char *path)
 {
     const char *key;
@@ -73,38 +84,56 @@ static void write_value(struct writer *writer, const json_t *value, const char *
         write_scalar(writer, value);
         return;
     }
-    fputc(json_is_object(value) ? '{' : '[', writer->out);
+    put(writer, json_is_object(value) ? "{" : "[");
     end_line(writer, path);
     json_object_foreach((json_t *)(uintptr_t)value, key, entry)
     {
-        cleanup(memory_free) char *below =
-            memory_format("%s%s%s", path, *path == '\0' ? "" : ".", key);
-        write_entry(writer, key, entry, below);
+        cleanup(json_decrefp) json_t *name = json_string(key);
+
+        write_scalar(writer, name);
+        put(writer, ": ");
+        write_entry(writer, entry, path_below(path, key));
     }
     json_array_foreach(value, i, entry)
     {
-        cleanup(memory_free) char *below = memory_format("%s[%zu]", path, i);
-        write_entry(writer, NULL, entry, below);
+        cleanup(memory_free) char *index = memory_format("[%zu]", i);
+        write_entry(writer, entry, path_below(path, index));
     }
-    fputc(json_is_object(value) ? '}' : ']', writer->out);
+    put(writer, json_is_object(value) ? "}" : "]");
 }
 
-static void write_manifest(struct resource_manifest *manifest)
+static void write_manifest(struct writer *writer, const struct resource_manifest *manifest)
 {
     const json_t *metadata = json_object_get(manifest->object, "metadata");
     cleanup(json_decrefp) json_t *document =
         json_pack("{sssss{sO*sO*}sO*}", "apiVersion", RESOURCE_VERSION, "kind", "Application",
                   "metadata", "name", json_object_get(metadata, "name"), "namespace",
                   json_object_get(metadata, "namespace"), "spec", manifest->spec);
-    struct writer writer = {.manifest = manifest};
-    size_t size = 0;
 
-    writer.out = open_memstream(&manifest->text, &size);
+    write_value(writer, document, "");
+    end_line(writer, "");
+}
+
+static char *text_of(const struct resource_manifest *manifest)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct writer writer = {.out = open_memstream(&text, &size)};
+
     if (writer.out != NULL) {
-        write_value(&writer, document, "");
-        end_line(&writer, "");
+        write_manifest(&writer, manifest);
         fclose(writer.out);
     }
+    return text;
+}
+
+/* "spec.operators[3].use", malloc'ed; "" when nothing of the object stands in that line. */
+static char *path_of(const struct resource_manifest *manifest, size_t line)
+{
+    struct writer writer = {.wanted = line};
+
+    write_manifest(&writer, manifest);
+    return writer.path != NULL ? writer.path : memory_text("");
 }
 
 /* What owns the stages; of annotations only those that are ours, lest others' change it. */
@@ -154,7 +183,6 @@ struct resource_manifest *resource_manifest_create(const json_t *object, const c
     manifest->file = memory_format("%s/%s", files, name != NULL ? name : "");
     manifest->object = describe_owner(object);
     manifest->spec = read_spec(object);
-    write_manifest(manifest);
     return manifest;
 }
 
@@ -163,12 +191,7 @@ void resource_manifest_destroy(struct resource_manifest *manifest)
     if (manifest == NULL) {
         return;
     }
-    for (size_t i = 0; i < manifest->n_lines; i++) {
-        free(manifest->paths[i]);
-    }
-    free(manifest->paths);
     free(manifest->file);
-    free(manifest->text);
     json_decref(manifest->object);
     json_decref(manifest->spec);
     free(manifest);
@@ -225,9 +248,10 @@ int resource_manifest_request(const struct resource_manifest *manifest, json_t *
                               struct error *err)
 {
     const json_t *metadata = json_object_get(manifest->object, "metadata");
+    cleanup(memory_free) char *text = text_of(manifest);
     cleanup(json_decrefp) json_t *request = json_pack(
         "{sssssssOsssssO}", "command", "run", "application", manifest->file, "manifest",
-        manifest->text, "namespace", json_object_get(metadata, "namespace"), "fabric",
+        text, "namespace", json_object_get(metadata, "namespace"), "fabric",
         "kubernetes", "folder", RESOURCE_OUT, "resource", manifest->object);
 
     if (request == NULL) {
@@ -256,11 +280,6 @@ static const char *skip_place(const struct resource_manifest *manifest, const ch
         (void)strtoul(end + 1, &end, 10);
     }
     return strncmp(end, ": ", 2) == 0 ? end + 2 : NULL;
-}
-
-static const char *path_of(const struct resource_manifest *manifest, size_t line)
-{
-    return line > 0 && line <= manifest->n_lines ? manifest->paths[line - 1] : "";
 }
 
 /* The length of "spec.operators[3]" at the path's beginning; 0: it is none of an operator's. */
@@ -293,7 +312,7 @@ static char *replace_line(const struct resource_manifest *manifest, const char *
     if (at == NULL) {
         return memory_text(text);
     }
-    const char *path = path_of(manifest, strtoul(at + strlen(words), &rest, 10));
+    cleanup(memory_free) char *path = path_of(manifest, strtoul(at + strlen(words), &rest, 10));
     size_t length = operator_length(path);
     return *path == '\0' ? memory_text(text)
                          : memory_format("%.*s in %.*s%s", (int)(at - text), text,
@@ -308,7 +327,7 @@ char *resource_manifest_explain(const struct resource_manifest *manifest, const 
     if (words == NULL) {
         return memory_text(sentence);
     }
-    const char *path = path_of(manifest, line);
+    cleanup(memory_free) char *path = path_of(manifest, line);
     cleanup(memory_free) char *text = replace_line(manifest, words);
     const char *name = operator_name(manifest, path);
     size_t length = operator_length(path);

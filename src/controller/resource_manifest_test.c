@@ -20,7 +20,9 @@ static json_t *object_of(const char *annotations, const char *spec)
         annotations, spec);
 
     for (char *c = text; *c != '\0'; c++) {
-        *c = *c == '\'' ? '"' : *c;
+        if (*c == '\'') {
+            *c = '"';
+        }
     }
     json_t *object = json_loads(text, 0, NULL);
     assert_non_null(object);
@@ -186,6 +188,20 @@ static void a_place_without_a_column_is_one_too(void **state)
              "spec.operators[0]: operator 'camera': x.onnx: it is damaged");
 }
 
+static void what_lies_deep_has_the_path_of_what_it_lies_in(void **state)
+{
+    char key[400];
+
+    (void)state;
+    memset(key, 'k', sizeof(key));
+    key[sizeof(key) - 1] = '\0';
+    cleanup(memory_free) char *spec =
+        memory_format("{'operators': [{'name': 'a', 'with': {'%s': [1, 2, 'deep']}}]}", key);
+    read("{}", spec);
+    cleanup(memory_free) char *deep = place_of("\"deep\"", "what is that");
+    explains(deep, "spec.operators[0].with[2] (a): what is that");
+}
+
 static void a_sentence_without_a_place_stays_as_it_is(void **state)
 {
     (void)state;
@@ -208,6 +224,7 @@ int main(void)
         STORY(a_line_is_a_field_of_the_object),
         STORY(an_operator_s_own_sentence_names_it_once),
         STORY(a_place_without_a_column_is_one_too),
+        STORY(what_lies_deep_has_the_path_of_what_it_lies_in),
         STORY(a_sentence_without_a_place_stays_as_it_is),
     };
 
