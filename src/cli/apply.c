@@ -5,11 +5,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/request.h"
 #include "cli/rest.h"
+#include "cli/source.h"
+#include "cli/status.h"
 
 enum { OPTION_STATE = 512, OPTION_WAIT, POLL_US = 200000 };
 
@@ -59,73 +59,70 @@ static const struct argp argp = {
     NULL,
     NULL};
 
-/* The controller works elsewhere. */
-static void make_absolute(json_t *request, const char *key)
+/* The reason, if it does not run as it should; what stands there becomes the exit code. */
+static bool is_waited_for(void *owner, const json_t *items)
 {
-    const char *path = json_string_value(json_object_get(request, key));
+    const json_t *status = json_array_get(items, 0);
+    enum status_outcome outcome = status_outcome(status);
+    int *code = owner;
 
-    if (path != NULL) {
-        cleanup(memory_free) char *absolute = file_absolute(path);
-        json_object_set_new(request, key, json_string(absolute));
+    if (outcome == STATUS_OPEN) {
+        return true;
     }
+    if (outcome != STATUS_GOOD) {
+        fprintf(stderr, "brume: %s\n", status_reason(status));
+        *code = outcome == STATUS_REFUSED ? EX_DATAERR : EX_UNAVAILABLE;
+    }
+    return false;
 }
 
-static bool is_settled(const char *phase)
+static int wait_for(struct source *source, const char *name)
 {
-    return strcmp(phase, "Running") == 0 || strcmp(phase, "Finished") == 0 ||
-           strcmp(phase, "Failed") == 0;
+    int outcome = EX_OK;
+    const struct source_watching watching = {
+        .name = name, .every_us = POLL_US, .told = is_waited_for, .owner = &outcome};
+    int code = source->ops->watch(source, &watching);
+
+    return code != EX_OK ? code : outcome;
 }
 
-static int wait_for(const char *socket, const char *name)
+static int give(struct source *source, const struct arguments *arguments)
 {
-    for (;;) {
-        json_t *got = NULL;
-        int code = rest_call_one(socket, "GET", name, "", &got);
-        cleanup(json_decrefp) json_t *status = got;
-        const char *phase = json_string_value(json_object_get(status, "phase"));
-        const char *message = json_string_value(json_object_get(status, "message"));
+    cleanup(json_decrefp) json_t *answer = NULL;
+    int code = source->ops->apply(source, arguments->request.request, &answer);
 
-        if (code != 0 || phase == NULL) {
-            return code != 0 ? code : EX_PROTOCOL;
-        }
-        if (is_settled(phase)) {
-            bool bad = message != NULL && *message != '\0';
-            if (bad) {
-                fprintf(stderr, "brume: %s\n", message);
-            }
-            return bad ? EX_UNAVAILABLE : EX_OK;
-        }
-        usleep(POLL_US);
+    if (code != EX_OK) {
+        return code;
     }
+    const char *name = json_string_value(json_object_get(answer, "name"));
+    const char *result = json_string_value(json_object_get(answer, "result"));
+    if (arguments->request.json) {
+        json_dumpf(answer, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        printf("%s/%s %s\n", source->ops->noun, name, result);
+    }
+    fflush(stdout);
+    return arguments->wait ? wait_for(source, name) : EX_OK;
+}
+
+static const char *text(const json_t *json, const char *key)
+{
+    return json_string_value(json_object_get(json, key));
 }
 
 static int apply(int argc, char **argv)
 {
     struct arguments arguments = {.request.request = json_pack("{ss}", "command", "run")};
-    cleanup(memory_free) char *folder = file_absolute(".");
-    json_t *request = arguments.request.request, *got = NULL;
+    cleanup(source_closep) struct source *source = NULL;
 
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    make_absolute(request, "application");
-    make_absolute(request, "testbed");
-    make_absolute(request, "state");
-    json_object_set_new(request, "folder", json_string(folder));
-    int code = rest_call(arguments.socket, "POST", "/v1alpha1/applications", request, &got);
-    cleanup(json_decrefp) json_t *answer = got;
-    json_decref(request);
-    if (code != 0) {
-        return code;
-    }
-    const char *name = json_string_value(json_object_get(answer, "name"));
-    const char *result = json_string_value(json_object_get(answer, "result"));
-    if (arguments.request.json) {
-        json_dumpf(answer, stdout, JSON_INDENT(2));
-        putchar('\n');
-    } else {
-        printf("application/%s %s\n", name, result);
-    }
-    fflush(stdout);
-    return arguments.wait ? wait_for(arguments.socket, name) : EX_OK;
+    cleanup(json_decrefp) json_t *request = arguments.request.request;
+    const struct source_options whom = {.server = arguments.socket,
+                                        .fabric = text(request, "fabric"),
+                                        .space = text(request, "namespace")};
+    int code = source_open(&whom, &source);
+    return code == EX_OK ? give(source, &arguments) : code;
 }
 
 const struct command command_apply = {

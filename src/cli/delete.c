@@ -1,14 +1,12 @@
 #include <argp.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "cli/command.h"
-#include "cli/rest.h"
+#include "cli/source.h"
 
-enum { OPTION_NOW = 512, POLL_US = 100000 };
+enum { OPTION_NOW = 512 };
 
 static const struct argp_option options[] = {
     {"now", OPTION_NOW, NULL, 0, "Do not wait for the frames under way", 0},
@@ -16,7 +14,7 @@ static const struct argp_option options[] = {
 };
 
 struct arguments {
-    const char *socket;
+    struct source_options options;
     bool now;
     int first; /* of the names in argv */
 };
@@ -28,7 +26,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     (void)argument;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->socket;
+        state->child_inputs[0] = &arguments->options;
         return 0;
     case OPTION_NOW:
         arguments->now = true;
@@ -44,7 +42,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&rest_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&source_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     options,
     parse,
@@ -55,49 +53,26 @@ static const struct argp argp = {
     NULL,
     NULL};
 
-static bool is_there(const char *socket, const char *name)
+static int delete_one(struct source *source, const char *name, bool now)
 {
-    json_t *list = NULL, *item;
-    bool there = false;
-    size_t i;
+    int code = source->ops->remove(source, name, now);
 
-    if (rest_call(socket, "GET", "/v1alpha1/applications", NULL, &list) == 0) {
-        json_array_foreach(json_object_get(list, "items"), i, item)
-        {
-            const char *other = json_string_value(json_object_get(item, "name"));
-            there = there || (other != NULL && strcmp(other, name) == 0);
-        }
+    if (code == EX_OK) {
+        printf("%s/%s deleted\n", source->ops->noun, name);
+        fflush(stdout);
     }
-    json_decref(list);
-    return there;
-}
-
-static int delete_one(const struct arguments *arguments, const char *name)
-{
-    json_t *answer = NULL;
-    int code = rest_call_one(arguments->socket, "DELETE", name,
-                             arguments->now ? "?now=true" : "", &answer);
-
-    json_decref(answer);
-    if (code != 0) {
-        return code;
-    }
-    while (is_there(arguments->socket, name)) {
-        usleep(POLL_US);
-    }
-    printf("application/%s deleted\n", name);
-    fflush(stdout);
-    return EX_OK;
+    return code;
 }
 
 static int delete (int argc, char **argv)
 {
     struct arguments arguments = {0};
-    int code = EX_OK;
+    cleanup(source_closep) struct source *source = NULL;
 
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    for (int i = arguments.first; i < argc; i++) {
-        int one = delete_one(&arguments, argv[i]);
+    int code = source_open(&arguments.options, &source);
+    for (int i = arguments.first; source != NULL && i < argc; i++) {
+        int one = delete_one(source, argv[i], arguments.now);
         code = code == EX_OK ? one : code;
     }
     return code;

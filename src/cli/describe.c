@@ -2,7 +2,7 @@
 #include <sysexits.h>
 
 #include "cli/command.h"
-#include "cli/rest.h"
+#include "cli/source.h"
 #include "cli/status.h"
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -15,22 +15,25 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = {{&rest_target_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&source_target_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     NULL,     parse, "NAME", "Tells everything about an application that the controller has.",
     children, NULL,  NULL};
 
 static int describe(int argc, char **argv)
 {
-    struct rest_target target = {0};
-    json_t *status = NULL;
+    struct source_target target = {0};
+    cleanup(source_closep) struct source *source = NULL;
+    cleanup(json_decrefp) json_t *status = NULL;
 
     argp_parse(&argp, argc, argv, 0, NULL, &target);
-    int code = rest_call_one(target.socket, "GET", target.name, "", &status);
-    if (code == 0) {
+    int code = source_open(&target.options, &source);
+    if (code == EX_OK) {
+        code = source->ops->describe(source, target.name, &status);
+    }
+    if (code == EX_OK) {
         status_describe(status);
     }
-    json_decref(status);
     return code;
 }
 

@@ -1,12 +1,10 @@
 #include <argp.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "cli/command.h"
-#include "cli/rest.h"
+#include "cli/source.h"
 #include "cli/status.h"
 
 enum { WATCH_US = 1000000 };
@@ -18,9 +16,11 @@ static const struct argp_option options[] = {
 };
 
 struct arguments {
-    const char *socket, *name;
+    struct source_options options;
+    const char *name;
     enum status_form form;
     bool watch;
+    bool began; /* the names of the columns are there */
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -29,7 +29,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->socket;
+        state->child_inputs[0] = &arguments->options;
         return 0;
     case 'o':
         if (status_parse_form(argument, &arguments->form) < 0) {
@@ -50,25 +50,34 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&rest_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&source_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     options,  parse,
     "[NAME]", "Lists the applications that the controller has, or one of them.",
     children, NULL,
     NULL};
 
-static int ask(const struct arguments *arguments, json_t **ret_items)
+static bool print(void *owner, const json_t *items)
 {
-    json_t *got = NULL;
-    int code = arguments->name != NULL
-                   ? rest_call_one(arguments->socket, "GET", arguments->name, "", &got)
-                   : rest_call(arguments->socket, "GET", "/v1alpha1/applications", NULL, &got);
+    struct arguments *arguments = owner;
 
-    if (code == 0 && arguments->name != NULL) {
-        *ret_items = json_pack("[o]", got);
-    } else if (code == 0) {
-        *ret_items = json_incref(json_object_get(got, "items"));
-        json_decref(got);
+    status_print(items, arguments->form, !arguments->began, arguments->name != NULL);
+    arguments->began = true;
+    return true;
+}
+
+static int ask(struct source *source, struct arguments *arguments)
+{
+    cleanup(json_decrefp) json_t *items = NULL;
+    json_t *status = NULL;
+    int code = arguments->name != NULL ? source->ops->get(source, arguments->name, &status)
+                                       : source->ops->list(source, &items);
+
+    if (status != NULL) {
+        items = json_pack("[o]", status);
+    }
+    if (code == EX_OK) {
+        print(arguments, items);
     }
     return code;
 }
@@ -76,24 +85,16 @@ static int ask(const struct arguments *arguments, json_t **ret_items)
 static int get(int argc, char **argv)
 {
     struct arguments arguments = {.form = STATUS_TABLE};
-    bool first = true;
-    int code;
+    cleanup(source_closep) struct source *source = NULL;
 
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    do {
-        json_t *items = NULL;
-
-        code = ask(&arguments, &items);
-        if (code == 0) {
-            status_print(items, arguments.form, first, arguments.name != NULL);
-            first = false;
-        }
-        json_decref(items);
-        if (arguments.watch) {
-            usleep(WATCH_US);
-        }
-    } while (arguments.watch && code == 0);
-    return code;
+    int code = source_open(&arguments.options, &source);
+    if (code != EX_OK || !arguments.watch) {
+        return code != EX_OK ? code : ask(source, &arguments);
+    }
+    const struct source_watching watching = {
+        .name = arguments.name, .every_us = WATCH_US, .told = print, .owner = &arguments};
+    return source->ops->watch(source, &watching);
 }
 
 const struct command command_get = {"get", "List the applications that the controller has",

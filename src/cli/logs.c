@@ -3,13 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "base/memory.h"
 #include "cli/command.h"
-#include "cli/rest.h"
-
-enum { POLL_US = 200000 };
+#include "cli/source.h"
 
 static const struct argp_option options[] = {
     {"follow", 'f', NULL, 0, "Go on printing what comes, until it is deleted", 0},
@@ -17,7 +13,7 @@ static const struct argp_option options[] = {
 };
 
 struct arguments {
-    struct rest_target target;
+    struct source_target target;
     bool follow;
 };
 
@@ -38,7 +34,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&rest_target_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&source_target_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     options,
     parse,
@@ -49,43 +45,30 @@ static const struct argp argp = {
     NULL,
     NULL};
 
-static json_int_t print(const json_t *log)
+/* "TIME kind: text"; what operators and stages say stands for itself, after whose it is. */
+static void print(void *owner, const json_t *line)
 {
-    json_t *line;
-    size_t i;
+    const char *kind = json_string_value(json_object_get(line, "kind"));
+    const char *stage = json_string_value(json_object_get(line, "stage"));
+    bool words = strcmp(kind, "say") == 0 || strcmp(kind, "log") == 0;
+    const char *whose = words ? stage : kind;
 
-    json_array_foreach(json_object_get(log, "lines"), i, line)
-    {
-        const char *kind = json_string_value(json_object_get(line, "kind"));
-        const char *text = json_string_value(json_object_get(line, "text"));
-        bool words = strcmp(kind, "say") == 0 || strcmp(kind, "log") == 0;
-
-        printf("%s %s%s%s\n", json_string_value(json_object_get(line, "time")),
-               words ? "" : kind, words ? "" : ": ", text);
-    }
-    fflush(stdout);
-    return json_integer_value(json_object_get(log, "next"));
+    (void)owner;
+    printf("%s %s%s%s\n", json_string_value(json_object_get(line, "time")),
+           whose != NULL ? whose : "", whose != NULL ? ": " : "",
+           json_string_value(json_object_get(line, "text")));
 }
 
 static int logs(int argc, char **argv)
 {
     struct arguments arguments = {0};
-    json_int_t since = 0;
-    int code;
+    cleanup(source_closep) struct source *source = NULL;
 
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    do {
-        cleanup(memory_free) char *rest = memory_format("/logs?since=%lld", (long long)since);
-        json_t *log = NULL;
-
-        code = rest_call_one(arguments.target.socket, "GET", arguments.target.name, rest, &log);
-        since = code == 0 ? print(log) : 0;
-        json_decref(log);
-        if (arguments.follow) {
-            usleep(POLL_US);
-        }
-    } while (arguments.follow && code == 0);
-    return code;
+    const struct source_reading reading = {
+        .name = arguments.target.name, .follow = arguments.follow, .line = print};
+    int code = source_open(&arguments.target.options, &source);
+    return code == EX_OK ? source->ops->read(source, &reading) : code;
 }
 
 const struct command command_logs = {"logs", "Print what an application has said", logs};

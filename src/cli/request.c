@@ -32,6 +32,8 @@ static const struct argp_option options[] = {
     {"testbed", 't', "FILE", 0, "Emulate the devices of a Testbed manifest", 1},
     {"fabric", OPTION_FABRIC, "local|docker|kubernetes", 0,
      "Run stages as processes (the default), in containers, or in a cluster", 1},
+    {"namespace", 'n', "NAMESPACE", 0,
+     "Where a cluster's stages run; else in the namespace of the context", 1},
     {NULL, 0, NULL, 0, "Pinning the plan:", 2},
     {"cut", OPTION_CUT, "K,...", 0,
      "Cut models before layers K and nowhere else; none: not at all", 2},
@@ -121,6 +123,7 @@ static void parse_tls(struct request_options *input, const char *text, struct ar
 static void check(const struct request_options *input, struct argp_state *state)
 {
     static const char *const limits[] = {"cpu", "memory", "link", "latency"};
+    const char *fabric = json_string_value(json_object_get(input->request, "fabric"));
     bool equal = json_object_get(input->request, "devices") != NULL;
 
     if (json_object_get(input->request, "application") == NULL) {
@@ -128,6 +131,10 @@ static void check(const struct request_options *input, struct argp_state *state)
     }
     if (equal && json_object_get(input->request, "testbed") != NULL) {
         argp_error(state, "--devices and --testbed do not go together");
+    }
+    if (json_object_get(input->request, "namespace") != NULL &&
+        (fabric == NULL || strcmp(fabric, "kubernetes") != 0)) {
+        argp_error(state, "--namespace goes with --fabric kubernetes");
     }
     for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
         if (!equal && json_object_get(input->request, limits[i]) != NULL) {
@@ -146,6 +153,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_FABRIC:
         set_text(input, "fabric", argument);
+        return 0;
+    case 'n':
+        set_text(input, "namespace", argument);
         return 0;
     case OPTION_CPU:
         set_text(input, "cpu", argument);

@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cell.h"
+
+enum { DIGITS = 12 };
+
 static const char *const forms[] = {[STATUS_TABLE] = "",
                                     [STATUS_WIDE] = "wide",
                                     [STATUS_JSON] = "json",
@@ -20,56 +24,67 @@ int status_parse_form(const char *text, enum status_form *ret_form)
     return -EINVAL;
 }
 
-static const char *text(const json_t *json, const char *key)
+enum status_outcome status_outcome(const json_t *status)
 {
-    const char *value = json_string_value(json_object_get(json, key));
+    const char *phase = cell_text(status, "phase");
+    const json_t *conditions = json_object_get(status, "conditions"), *condition;
+    bool over = strcmp(phase, "Running") == 0 || strcmp(phase, "Finished") == 0;
+    bool bad = !json_is_array(conditions) && *cell_text(status, "message") != '\0';
+    size_t i;
 
-    return value != NULL ? value : "";
+    if (strcmp(phase, "Deleted") == 0) {
+        return STATUS_BAD;
+    }
+    if (json_is_false(json_object_get(status, "observed"))) {
+        return STATUS_OPEN;
+    }
+    if (strcmp(phase, "Failed") == 0 || strcmp(phase, "Refused") == 0) {
+        return *phase == 'F' ? STATUS_BAD : STATUS_REFUSED;
+    }
+    json_array_foreach(conditions, i, condition)
+    {
+        bad = bad || (strcmp(cell_text(condition, "reason"), "UpdateUndone") == 0 &&
+                      strcmp(cell_text(condition, "status"), "True") == 0);
+    }
+    return !over ? STATUS_OPEN : bad ? STATUS_BAD : STATUS_GOOD;
 }
 
-/* "-" where there is none. */
-static const char *number(const json_t *json, const char *key, int decimals,
-                          char ret_text[static 32])
+const char *status_reason(const json_t *status)
 {
-    const json_t *value = json_object_get(json, key);
+    bool deleted = strcmp(cell_text(status, "phase"), "Deleted") == 0;
+    const char *message = deleted ? "" : cell_text(status, "message");
 
-    if (json_is_number(value)) {
-        snprintf(ret_text, 32, "%.*f", decimals, json_number_value(value));
-    } else {
-        snprintf(ret_text, 32, "-");
-    }
-    return ret_text;
+    return *message != '\0' ? message : deleted ? "it was deleted" : "it failed";
 }
 
-/* "42s", "7m", "3h", "9d", as kubectl has it. */
-static const char *age(double seconds, char ret_text[static 32])
+/* Where it does not say which devices it has, its stages do. */
+static size_t count_devices(const json_t *status)
 {
-    static const struct {
-        double size;
-        char unit;
-    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-    size_t i = 0;
+    const json_t *devices = json_object_get(status, "devices");
+    cleanup(json_decrefp) json_t *seen = json_object();
+    json_t *stage;
+    size_t i;
 
-    while (i < 3 && seconds < 2 * units[i].size) {
-        i++;
+    json_array_foreach(json_object_get(status, "stages"), i, stage)
+    {
+        json_object_set_new(seen, cell_text(stage, "device"), json_true());
     }
-    snprintf(ret_text, 32, "%.0f%c", seconds / units[i].size, units[i].unit);
-    return ret_text;
+    return json_is_array(devices) ? json_array_size(devices) : json_object_size(seen);
 }
 
 static void print_row(const json_t *status, bool wide)
 {
-    char rate[32], predicted[32], delivered[32], old[32];
+    char rate[CELL_TEXT], predicted[CELL_TEXT], delivered[CELL_TEXT], age[CELL_TEXT];
 
-    printf("%-20s %-10s %8s %9s %10s %5s", text(status, "name"), text(status, "phase"),
-           number(status, "rate", 2, rate),
-           number(json_object_get(status, "predicted"), "rate", 2, predicted),
-           number(status, "delivered", 0, delivered),
-           age(json_number_value(json_object_get(status, "age_seconds")), old));
+    printf("%-20s %-10s %8s %9s %10s %5s", cell_text(status, "name"),
+           cell_text(status, "phase"), cell_number(status, "rate", 1, 2, rate),
+           cell_number(json_object_get(status, "predicted"), "rate", 1, 2, predicted),
+           cell_number(status, "delivered", 1, 0, delivered),
+           cell_age(status, "age_seconds", age));
     if (wide) {
-        printf(" %-8s %6zu %7zu   %s", text(status, "fabric"),
-               json_array_size(json_object_get(status, "stages")),
-               json_array_size(json_object_get(status, "devices")), text(status, "message"));
+        printf(" %-10s %6zu %7zu   %s", cell_text(status, "fabric"),
+               json_array_size(json_object_get(status, "stages")), count_devices(status),
+               cell_text(status, "message"));
     }
     putchar('\n');
 }
@@ -82,7 +97,7 @@ static void print_indent(int depth)
 /* Scalars of JSON are scalars of YAML. */
 static void print_scalar(const json_t *value)
 {
-    json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_COMPACT);
+    json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(DIGITS));
     putchar('\n');
 }
 
@@ -134,7 +149,7 @@ static void print_table(const json_t *items, bool wide, bool head)
     if (head) {
         printf("%-20s %-10s %8s %9s %10s %5s", "NAME", "PHASE", "RATE", "PREDICTED",
                "DELIVERED", "AGE");
-        printf("%s\n", wide ? " FABRIC   STAGES DEVICES   MESSAGE" : "");
+        printf("%s\n", wide ? " FABRIC     STAGES DEVICES   MESSAGE" : "");
     }
     json_array_foreach(items, i, status)
     {
@@ -147,78 +162,12 @@ void status_print(const json_t *items, enum status_form form, bool head, bool si
     const json_t *shown = single ? json_array_get(items, 0) : items;
 
     if (form == STATUS_JSON) {
-        json_dumpf(shown, stdout, JSON_INDENT(2));
+        json_dumpf(shown, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));
         putchar('\n');
     } else if (form == STATUS_YAML) {
         print_yaml(shown, 0, false);
     } else {
         print_table(items, form == STATUS_WIDE, head);
-    }
-    fflush(stdout);
-}
-
-static void print_stages(const json_t *status)
-{
-    char rate[32], busy[32];
-    json_t *stage;
-    size_t i;
-
-    json_array_foreach(json_object_get(status, "stages"), i, stage)
-    {
-        printf("  %-20s %-12s %8s frames/s %6s busy\n", text(stage, "name"),
-               text(stage, "device"), number(stage, "rate", 1, rate),
-               number(stage, "busy", 2, busy));
-    }
-}
-
-void status_describe(const json_t *status)
-{
-    const json_t *predicted = json_object_get(status, "predicted");
-    char rate[32], wanted[32], delivered[32], old[32];
-
-    printf("Name:       %s\nPhase:      %s\n", text(status, "name"), text(status, "phase"));
-    if (*text(status, "message") != '\0') {
-        printf("Message:    %s\n", text(status, "message"));
-    }
-    printf("Fabric:     %s\nCreated:    %s (%s ago)\n", text(status, "fabric"),
-           text(status, "created"),
-           age(json_number_value(json_object_get(status, "age_seconds")), old));
-    printf("Delivered:  %s frames\nRate:       %s frames/s (predicted %s)\n",
-           number(status, "delivered", 0, delivered), number(status, "rate", 2, rate),
-           number(predicted, "rate", 2, wanted));
-    if (json_array_size(json_object_get(status, "stages")) > 0) {
-        printf("Stages:\n");
-        print_stages(status);
-    }
-    json_t *devices = json_object_get(status, "devices"), *device;
-    size_t i;
-    if (json_array_size(devices) > 0) {
-        printf("Devices:\n");
-    }
-    json_array_foreach(devices, i, device)
-    {
-        printf("  %-20s %.2f cores, %.1f MB used\n", text(device, "name"),
-               json_number_value(json_object_get(device, "cores")),
-               json_number_value(json_object_get(device, "memory")) / 1e6);
-    }
-}
-
-void status_print_load(const json_t *items)
-{
-    char rate[32], busy[32], queue[32];
-    json_t *status, *stage;
-    size_t i, j;
-
-    printf("%-20s %-20s %-12s %9s %6s %6s\n", "APPLICATION", "STAGE", "DEVICE", "FRAMES/S",
-           "BUSY", "QUEUE");
-    json_array_foreach(items, i, status)
-    {
-        json_array_foreach(json_object_get(status, "stages"), j, stage)
-        {
-            printf("%-20s %-20s %-12s %9s %6s %6s\n", text(status, "name"), text(stage, "name"),
-                   text(stage, "device"), number(stage, "rate", 1, rate),
-                   number(stage, "busy", 2, busy), number(stage, "queue", 0, queue));
-        }
     }
     fflush(stdout);
 }

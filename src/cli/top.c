@@ -2,8 +2,8 @@
 #include <sysexits.h>
 
 #include "cli/command.h"
-#include "cli/rest.h"
-#include "cli/status.h"
+#include "cli/load.h"
+#include "cli/source.h"
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
@@ -19,22 +19,25 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&rest_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&source_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     NULL,     parse, NULL, "Shows what each stage of the controller's applications does now.",
     children, NULL,  NULL};
 
 static int top(int argc, char **argv)
 {
-    const char *socket = NULL;
-    json_t *list = NULL;
+    struct source_options options = {0};
+    cleanup(source_closep) struct source *source = NULL;
+    cleanup(json_decrefp) json_t *load = NULL;
 
-    argp_parse(&argp, argc, argv, 0, NULL, &socket);
-    int code = rest_call(socket, "GET", "/v1alpha1/applications", NULL, &list);
-    if (code == 0) {
-        status_print_load(json_object_get(list, "items"));
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    int code = source_open(&options, &source);
+    if (code == EX_OK) {
+        code = source->ops->load(source, &load);
     }
-    json_decref(list);
+    if (code == EX_OK) {
+        load_print(load);
+    }
     return code;
 }
 

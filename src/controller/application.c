@@ -130,8 +130,12 @@ static int make(const char *path, const char *text, const char *folder, bool con
 {
     struct application *application = memory_new(1, sizeof(*application));
     struct reading *reading = memory_new(1, sizeof(*reading));
-    const struct manifest_catalog catalog = {find_type, type_name, check_operator,
-                                             reading,   folder,    confined};
+    const struct manifest_catalog catalog = {.find = find_type,
+                                             .name = type_name,
+                                             .check = check_operator,
+                                             .owner = reading,
+                                             .folder = folder,
+                                              .confined = confined};
     int r = text == NULL
                 ? manifest_load(path, &catalog, &application->graph, err)
                 : manifest_parse(path, text, strlen(text), &catalog, &application->graph, err);

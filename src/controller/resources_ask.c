@@ -10,6 +10,7 @@
 #include "controller/resources_state.h"
 #include "controller/server.h"
 #include "fabric/cluster.h"
+#include "fabric/kubernetes_object.h"
 #include "kube/api.h"
 #include "kube/event.h"
 
@@ -203,12 +204,12 @@ static void change_finalizers(struct entry *entry, enum course_action action)
 
     json_array_foreach(json_object_get(metadata(entry), "finalizers"), i, other)
     {
-        if (strcmp(json_string_value(other), RESOURCES_FINALIZER) != 0) {
+        if (strcmp(json_string_value(other), KUBERNETES_FINALIZER) != 0) {
             json_array_append(list, other);
         }
     }
     if (action == COURSE_BIND) {
-        json_array_append_new(list, json_string(RESOURCES_FINALIZER));
+        json_array_append_new(list, json_string(KUBERNETES_FINALIZER));
     }
     cleanup(json_decrefp) json_t *patch = json_pack(
         "{s{sssoss}}", "metadata", "uid", resource_text(metadata(entry), "uid"), "finalizers",

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "controller/resources_state.h"
+#include "fabric/kubernetes_object.h"
 
 enum { QUIET_MS = 10000 };
 
@@ -35,7 +36,7 @@ static bool has_finalizer(const json_t *object)
     json_array_foreach(list, i, entry)
     {
         const char *text = json_string_value(entry);
-        if (text != NULL && strcmp(text, RESOURCES_FINALIZER) == 0) {
+        if (text != NULL && strcmp(text, KUBERNETES_FINALIZER) == 0) {
             return true;
         }
     }

@@ -10,8 +10,6 @@
 #include "controller/resource_manifest.h"
 #include "controller/resources.h"
 
-#define RESOURCES_FINALIZER "brume.dev/stages"
-
 struct entry {
     struct entry *next;
     struct resources *resources;

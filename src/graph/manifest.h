@@ -7,6 +7,8 @@
 #ifndef GRAPH_MANIFEST_H
 #define GRAPH_MANIFEST_H
 
+#include <stdbool.h>
+
 #include "graph/graph.h"
 
 /* The operators there are: the registry of src/operator in the programs, a table in the tests.
@@ -27,6 +29,7 @@ struct manifest_catalog {
     /* For the manifests of strangers: what is read lies below the manifest's folder, or below
      * where models are looked for. */
     bool confined;
+    bool elsewhere;     /* it runs where other files are: one that is not here is let through */
 };
 
 /* Reads the file at `path`. */

@@ -160,6 +160,9 @@ static int resolve(const struct manifest_reader *reader, const struct brume_para
     } else {
         found = file_search_glob(reader->folder, value);
     }
+    if (found == NULL && reader->catalog->elsewhere) {
+        found = memory_text(value);
+    }
     if (found == NULL) {
         bool absolute = *value == '/';
         cleanup(memory_free) char *places = file_search_places(reader->folder);
