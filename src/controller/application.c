@@ -135,7 +135,7 @@ static int make(const char *path, const char *text, const char *folder, bool con
                                              .check = check_operator,
                                              .owner = reading,
                                              .folder = folder,
-                                              .confined = confined};
+                                             .confined = confined};
     int r = text == NULL
                 ? manifest_load(path, &catalog, &application->graph, err)
                 : manifest_parse(path, text, strlen(text), &catalog, &application->graph, err);

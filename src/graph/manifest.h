@@ -29,7 +29,7 @@ struct manifest_catalog {
     /* For the manifests of strangers: what is read lies below the manifest's folder, or below
      * where models are looked for. */
     bool confined;
-    bool elsewhere;     /* it runs where other files are: one that is not here is let through */
+    bool elsewhere; /* it runs where other files are: one that is not here is let through */
 };
 
 /* Reads the file at `path`. */
