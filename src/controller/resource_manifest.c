@@ -249,10 +249,10 @@ int resource_manifest_request(const struct resource_manifest *manifest, json_t *
 {
     const json_t *metadata = json_object_get(manifest->object, "metadata");
     cleanup(memory_free) char *text = text_of(manifest);
-    cleanup(json_decrefp) json_t *request = json_pack(
-        "{sssssssOsssssO}", "command", "run", "application", manifest->file, "manifest",
-        text, "namespace", json_object_get(metadata, "namespace"), "fabric",
-        "kubernetes", "folder", RESOURCE_OUT, "resource", manifest->object);
+    cleanup(json_decrefp) json_t *request =
+        json_pack("{sssssssOsssssO}", "command", "run", "application", manifest->file,
+                  "manifest", text, "namespace", json_object_get(metadata, "namespace"),
+                  "fabric", "kubernetes", "folder", RESOURCE_OUT, "resource", manifest->object);
 
     if (request == NULL) {
         return error_set(err, -EINVAL, "the object has no name and namespace");
