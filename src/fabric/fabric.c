@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "fabric/docker.h"
 #include "fabric/fake.h"
 #include "fabric/kubernetes.h"
@@ -27,12 +28,20 @@ static const struct {
 int fabric_open(const char *name, const struct fabric_config *config,
                 struct fabric **ret_fabric, struct error *err)
 {
+    static const char *const offered[] = {"docker", "kubernetes", "local"};
+
     for (size_t i = 0; i < sizeof(fabrics) / sizeof(*fabrics); i++) {
         if (strcmp(fabrics[i].name, name) == 0) {
             return fabrics[i].open(config, ret_fabric, err);
         }
     }
-    return error_set(err, -ENOENT, "there is no fabric '%s'", name);
+    const char *nearest = text_nearest(name, offered, sizeof(offered) / sizeof(*offered));
+    return nearest != NULL
+               ? error_set(err, -ENOENT, "there is no fabric '%s' (did you mean '%s'?)", name,
+                           nearest)
+               : error_set(err, -ENOENT, "there is no fabric '%s', but local, docker and "
+                                         "kubernetes",
+                           name);
 }
 
 void fabric_closep(struct fabric **fabric)
