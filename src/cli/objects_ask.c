@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "cli/objects_refusal.h"
 #include "cli/objects_state.h"
+#include "http/http.h"
+#include "kube/config.h"
 
 static void answered(void *owner, const struct kube_answer *answer, const struct error *err)
 {
@@ -61,12 +63,16 @@ void objects_answer_finish(struct objects_answer *answer)
 int objects_fail(const struct objects *objects, const struct objects_answer *answer,
                  const char *name, const char *file)
 {
+    const struct http_place *place = NULL;
+    struct error other;
+    bool known = kube_config_place(kube_api_config(objects->api), &place, &other) == 0;
     const struct objects_refusal refusal = {.status = answer->status,
                                             .json = answer->json,
                                             .err = &answer->err,
                                             .space = objects->space,
                                             .name = name,
-                                            .file = file};
+                                            .file = file,
+                                            .server = known ? place->url : NULL};
     int code = 0;
     cleanup(memory_free) char *sentence = objects_refusal_explain(&refusal, &code);
 

@@ -38,6 +38,18 @@ json_t *objects_line(const char *stage, const char *line)
                      json_line(skip(text, own)));
 }
 
+json_t *objects_line_said(const char *prefix, const char *line)
+{
+    size_t length = moment_length(line), size = strlen(prefix);
+    const char *text = skip(line, length);
+
+    if (length == 0 || strncmp(text, prefix, size) != 0) {
+        return NULL;
+    }
+    cleanup(memory_free) char *when = memory_format("%.*s", (int)length, line);
+    return json_pack("{ssssso}", "time", when, "kind", "say", "text", json_line(text + size));
+}
+
 /* Without its zone, which is always the same, moments of one pod are in the order of their
  * texts, however many digits they have. */
 static size_t digits(const char *moment)

@@ -29,6 +29,20 @@ static void a_stage_s_own_time_is_not_told_twice(void **state)
           "2026-01-31T12:00:00.123Z", "info stage.ready app=cam");
 }
 
+static void what_operators_say_goes_by_their_application(void **state)
+{
+    static const char line[] = "2026-01-31T12:00:00.5Z shop/street: found 2 cats";
+    cleanup(json_decrefp) json_t *said = objects_line_said("shop/street: ", line);
+
+    (void)state;
+    assert_string_equal(json_string_value(json_object_get(said, "kind")), "say");
+    assert_string_equal(json_string_value(json_object_get(said, "text")), "found 2 cats");
+    assert_string_equal(json_string_value(json_object_get(said, "time")),
+                        "2026-01-31T12:00:00.5Z");
+    assert_null(objects_line_said("shop/stree: ", line));
+    assert_null(objects_line_said("shop/street: ", "shop/street: found 2 cats"));
+}
+
 static void what_has_no_moment_is_no_line(void **state)
 {
     (void)state;
@@ -56,6 +70,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_is_a_moment_and_words),
         cmocka_unit_test(a_stage_s_own_time_is_not_told_twice),
+        cmocka_unit_test(what_operators_say_goes_by_their_application),
         cmocka_unit_test(what_has_no_moment_is_no_line),
         cmocka_unit_test(lines_that_were_seen_are_known_by_their_moment),
     };

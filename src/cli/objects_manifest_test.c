@@ -5,27 +5,12 @@
 #include "base/memory.h"
 #include "base/test.h"
 #include "cli/objects_manifest.h"
+#include "fabric/kubernetes_sample.h"
 #include "graph/manifest_fixture.h"
-
-/* As a person writes it, with ' for ". */
-static json_t *read(const char *text)
-{
-    cleanup(memory_free) char *copy = memory_text(text);
-    json_error_t why;
-
-    for (char *c = copy; *c != '\0'; c++) {
-        *c = *c == '\'' ? '"' : *c;
-    }
-    json_t *json = json_loads(copy, 0, &why);
-    if (json == NULL) {
-        fail_msg("%s: %s", why.text, copy);
-    }
-    return json;
-}
 
 static void is(const json_t *json, const char *wanted)
 {
-    cleanup(json_decrefp) json_t *other = read(wanted);
+    cleanup(json_decrefp) json_t *other = sample(wanted);
     cleanup(memory_free) char *text = json_dumps(json, JSON_COMPACT);
     cleanup(memory_free) char *hoped = json_dumps(other, JSON_COMPACT);
 
@@ -125,13 +110,13 @@ static void files_are_elsewhere_but_all_else_is_checked_here(void **state)
 static void merges(const char *found, const char *wanted, const char *request,
                    const char *result)
 {
-    cleanup(json_decrefp) json_t *one = read(found);
-    cleanup(json_decrefp) json_t *two = read(wanted);
-    cleanup(json_decrefp) json_t *options = read(request);
+    cleanup(json_decrefp) json_t *one = sample(found);
+    cleanup(json_decrefp) json_t *two = sample(wanted);
+    cleanup(json_decrefp) json_t *options = sample(request);
 
     objects_manifest_take_options(two, options);
     cleanup(json_decrefp) json_t *merged = objects_manifest_merge(one, two);
-    cleanup(json_decrefp) json_t *hoped = read(result);
+    cleanup(json_decrefp) json_t *hoped = sample(result);
     cleanup(memory_free) char *text = json_dumps(merged, JSON_COMPACT | JSON_SORT_KEYS);
     cleanup(memory_free) char *other = json_dumps(hoped, JSON_COMPACT | JSON_SORT_KEYS);
     assert_string_equal(text, other);

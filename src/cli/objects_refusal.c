@@ -14,7 +14,13 @@
     "the cluster does not know applications: install brume first, with `kubectl apply " \
     "-k deploy/kubernetes/base`"
 
-enum { BAD_REQUEST = 400, NOT_FOUND = 404, CONFLICT = 409, UNPROCESSABLE = 422 };
+enum {
+    BAD_REQUEST = 400,
+    UNAUTHORIZED = 401,
+    NOT_FOUND = 404,
+    CONFLICT = 409,
+    UNPROCESSABLE = 422
+};
 
 /* The sentence of the server, in one line. */
 static char *message_of(const struct objects_refusal *refusal)
@@ -85,10 +91,16 @@ char *objects_refusal_explain(const struct objects_refusal *refusal, int *ret_co
         return explain_bad(refusal);
     }
     if (refusal->err->code == -EACCES) {
+        cleanup(memory_free) char *message = message_of(refusal);
         *ret_code = EX_NOPERM;
-        return message_of(refusal);
+        return refusal->status == UNAUTHORIZED
+                   ? memory_format("the API server does not believe who you are: %s", message)
+                   : STEAL(message);
     }
     *ret_code = EX_UNAVAILABLE;
+    if (refusal->status == 0 && refusal->server != NULL) {
+        return memory_format("%s (%s)", refusal->err->text, refusal->server);
+    }
     return refusal->status == CONFLICT && refusal->name != NULL
                ? memory_format("others change the application '%s' all the time", refusal->name)
                : memory_text(refusal->err->text);

@@ -13,6 +13,7 @@ struct objects_refusal {
     const struct error *err;  /* as kube_ask() has it */
     const char *space, *name; /* whom the question was about; NULL: all, or nobody */
     const char *file;         /* of the manifest that was given; or NULL */
+    const char *server;       /* that was asked; or NULL */
 };
 
 /* The sentence, malloc'ed. */

@@ -20,7 +20,9 @@ static void refused(int status, const char *answer, const char *file, int code,
     int got = 0;
 
     for (char *c = text; *c != '\0'; c++) {
-        *c = *c == '\'' ? '"' : *c;
+        if (*c == '\'') {
+            *c = '"';
+        }
     }
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
         if (codes[i].status == status) {
@@ -33,7 +35,8 @@ static void refused(int status, const char *answer, const char *file, int code,
                                             .err = &err,
                                             .space = "shop",
                                             .name = "street",
-                                            .file = file};
+                                            .file = file,
+                                            .server = "https://10.0.0.1:6443"};
     cleanup(memory_free) char *said = objects_refusal_explain(&refusal, &got);
     assert_string_equal(said, sentence);
     assert_int_equal(got, code);
@@ -83,13 +86,14 @@ static void who_may_not_is_told_in_the_server_s_words(void **state)
     (void)state;
     refused(403, "{'message': 'User x cannot list resource applications'}", NULL, EX_NOPERM,
             "User x cannot list resource applications");
-    refused(401, "Unauthorized", NULL, EX_NOPERM, "cannot reach the API server");
+    refused(401, "{'message': 'Unauthorized'}", NULL, EX_NOPERM,
+            "the API server does not believe who you are: Unauthorized");
 }
 
 static void trouble_with_the_server_itself_is_its_own(void **state)
 {
     (void)state;
-    refused(0, "", NULL, EX_UNAVAILABLE, "cannot reach the API server");
+    refused(0, "", NULL, EX_UNAVAILABLE, "cannot reach the API server (https://10.0.0.1:6443)");
     refused(503, "{'message': 'starting'}", NULL, EX_UNAVAILABLE,
             "cannot reach the API server");
     refused(409, "{}", NULL, EX_UNAVAILABLE,

@@ -3,22 +3,10 @@
 #include "cli/cell.h"
 #include "cli/objects_status.h"
 #include "cli/status.h"
+#include "fabric/kubernetes_sample.h"
 #include "kube/timestamp.h"
 
 static json_t *status; /* of the test that runs */
-
-/* As a person writes it, with ' for ". */
-static json_t *read(const char *text)
-{
-    cleanup(memory_free) char *copy = memory_text(text);
-
-    for (char *c = copy; *c != '\0'; c++) {
-        *c = *c == '\'' ? '"' : *c;
-    }
-    json_t *json = json_loads(copy, 0, NULL);
-    assert_non_null(json);
-    return json;
-}
 
 static uint64_t now(void)
 {
@@ -35,7 +23,7 @@ static void take(const char *metadata, const char *told)
         memory_format("{'metadata': {'name': 'street', 'namespace': 'shop', 'generation': 3, "
                       "'creationTimestamp': '2026-01-31T12:00:00Z'%s}, 'spec': {}%s%s}",
                       metadata, *told != '\0' ? ", 'status': " : "", told);
-    cleanup(json_decrefp) json_t *object = read(text);
+    cleanup(json_decrefp) json_t *object = sample(text);
 
     json_decref(status);
     status = objects_status(object, now());
@@ -149,7 +137,7 @@ static void what_is_not_as_defined_counts_as_not_there(void **state)
     assert_true(json_is_null(json_object_get(status, "rate")));
     assert_true(json_is_null(json_object_get(status, "latency_ms")));
     assert_true(json_is_null(json_object_get(status, "ready")));
-    cleanup(json_decrefp) json_t *list = read("{'items': [7, {}]}");
+    cleanup(json_decrefp) json_t *list = sample("{'items': [7, {}]}");
     cleanup(json_decrefp) json_t *items = objects_statuses(list, now());
     assert_int_equal(json_array_size(items), 2);
     assert_true(json_is_null(json_object_get(json_array_get(items, 0), "age_seconds")));
@@ -158,14 +146,14 @@ static void what_is_not_as_defined_counts_as_not_there(void **state)
 static void events_come_in_their_order_however_they_tell_their_time(void **state)
 {
     cleanup(json_decrefp) json_t *list =
-        read("{'items': ["
-             "{'type': 'Warning', 'reason': 'StageLost', 'message': 'gone', 'count': 3, "
-             "'lastTimestamp': '2026-01-31T12:00:50Z'},"
-             "{'type': 'Normal', 'reason': 'Planned', 'message': 'a plan', 'lastTimestamp': "
-             "null, 'eventTime': '2026-01-31T12:00:10.5Z'},"
-             "{'type': 'Normal', 'reason': 'Running', 'message': 'on', 'eventTime': "
-             "'2026-01-31T12:00:01Z', 'series': {'count': 7, 'lastObservedTime': "
-             "'2026-01-31T12:00:20Z'}}]}");
+        sample("{'items': ["
+               "{'type': 'Warning', 'reason': 'StageLost', 'message': 'gone', 'count': 3, "
+               "'lastTimestamp': '2026-01-31T12:00:50Z'},"
+               "{'type': 'Normal', 'reason': 'Planned', 'message': 'a plan', 'lastTimestamp': "
+               "null, 'eventTime': '2026-01-31T12:00:10.5Z'},"
+               "{'type': 'Normal', 'reason': 'Running', 'message': 'on', 'eventTime': "
+               "'2026-01-31T12:00:01Z', 'series': {'count': 7, 'lastObservedTime': "
+               "'2026-01-31T12:00:20Z'}}]}");
     cleanup(json_decrefp) json_t *events = objects_events(list, now());
 
     (void)state;
@@ -183,10 +171,10 @@ static void events_come_in_their_order_however_they_tell_their_time(void **state
 
 static void what_came_at_the_same_moment_stays_in_its_order(void **state)
 {
-    cleanup(json_decrefp) json_t *list =
-        read("[{'time': '2026-01-31T12:00:50.001Z', 'n': 0}, {'time': '2026-01-31T12:00:50Z', "
-             "'n': 1}, {'time': '2026-01-31T12:00:50.0010Z', 'n': 2}, {'time': 'never', 'n': "
-             "3}]");
+    cleanup(json_decrefp) json_t *list = sample(
+        "[{'time': '2026-01-31T12:00:50.001Z', 'n': 0}, {'time': '2026-01-31T12:00:50Z', "
+        "'n': 1}, {'time': '2026-01-31T12:00:50.0010Z', 'n': 2}, {'time': 'never', 'n': "
+        "3}]");
 
     (void)state;
     objects_sort(list);

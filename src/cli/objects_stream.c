@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/cell.h"
-#include "cli/objects_lines.h"
 #include "cli/objects_log.h"
 #include "cli/objects_status.h"
 #include "fabric/kubernetes_object.h"
@@ -17,24 +16,37 @@
 #include "http/http.h"
 #include "kube/watch.h"
 
-enum { LOOK_MS = 500 };
+enum { LOOK_MS = 500, REFUSED = 401 };
+
+struct listening;
 
 struct stream {
-    struct following *following;
+    struct listening *at;
     struct stream *next;
     struct http_exchange *exchange;
-    char *pod, *stage;
+    json_t *pod; /* as it was when the stream began */
+    char *key;
+};
+
+/* To the pods of one place. */
+struct listening {
+    struct following *following;
+    struct objects_place *place;
+    struct kube_watch *pods;
+    struct stream *streams;
 };
 
 struct following {
     struct objects_log *log;
-    struct kube_watch *object, *pods, *events;
-    struct stream *streams;
-    json_t *done; /* by pod: all of it was told */
+    struct listening listening[OBJECTS_PLACES];
+    struct kube_watch *object, *events;
+    json_t *done; /* by "space/pod": all of it was heard */
     uv_timer_t *timer;
+    bool gone; /* the object is: what is on its way still comes, until the next look */
     bool over, troubled;
 };
 
+/* Takes `line`, which may be NULL. */
 static void tell(const struct following *following, json_t *line)
 {
     const struct source_reading *reading = following->log->reading;
@@ -48,33 +60,35 @@ static void tell(const struct following *following, json_t *line)
 
 static void on_line(void *owner, const char *line)
 {
-    struct stream *stream = owner;
-    json_t *moments = stream->following->log->moments;
-    cleanup(memory_free) char *moment = objects_line_moment(line);
+    const struct stream *stream = owner;
+    const struct following *following = stream->at->following;
 
-    if (*moment == '\0' || !objects_line_is_later(line, cell_text(moments, stream->pod))) {
-        return;
-    }
-    json_object_set_new(moments, stream->pod, json_string(moment));
-    tell(stream->following, objects_line(stream->stage, line));
+    tell(following, objects_log_hear(following->log, stream->at->place, stream->pod, line));
 }
 
 static void free_stream(struct stream *stream)
 {
-    struct stream **at = &stream->following->streams;
+    json_decref(stream->pod);
+    free(stream->key);
+    free(stream);
+}
+
+static void forget_stream(struct stream *stream)
+{
+    struct stream **at = &stream->at->streams;
 
     while (*at != stream) {
         at = &(*at)->next;
     }
     *at = stream->next;
-    free(stream->pod);
-    free(stream->stage);
-    free(stream);
+    free_stream(stream);
 }
 
-static bool has_ended(const struct following *following, const char *name)
+static bool has_ended(const struct stream *stream)
 {
-    const json_t *pod = kube_watch_find(following->pods, following->log->objects->space, name);
+    const json_t *pod =
+        kube_watch_find(stream->at->pods, kubernetes_text(stream->pod, "metadata", "namespace"),
+                        kubernetes_text(stream->pod, "metadata", "name"));
     struct kubernetes_state state = {0};
 
     if (pod != NULL) {
@@ -88,66 +102,63 @@ static void on_stream_end(void *owner, const struct http_answer *answer,
                           const struct error *err)
 {
     struct stream *stream = owner;
-    struct following *following = stream->following;
+    struct following *following = stream->at->following;
 
-    if (answer->status == 401) {
+    if (answer->status == REFUSED) {
         kube_api_refused(following->log->objects->api);
     } else if (err != NULL && err->code == -EACCES) {
         fprintf(stderr, "brume: %s\n", err->text);
-        following->log->code = EX_NOPERM;
-        following->over = true;
+        stream->at->place->closed = true;
+        following->over = stream->at->place->prefix == NULL;
+        following->log->code = following->over ? EX_NOPERM : following->log->code;
     }
-    if (err == NULL && has_ended(following, stream->pod)) {
-        json_object_set_new(following->done, stream->pod, json_true());
+    if (err == NULL && has_ended(stream)) {
+        json_object_set_new(following->done, stream->key, json_true());
     }
-    free_stream(stream);
+    forget_stream(stream);
 }
 
-static bool is_followed(const struct following *following, const char *pod)
+static bool is_heard(const struct listening *listening, const char *key)
 {
-    const struct stream *at = following->streams;
+    const struct stream *at = listening->streams;
 
-    while (at != NULL && strcmp(at->pod, pod) != 0) {
+    while (at != NULL && strcmp(at->key, key) != 0) {
         at = at->next;
     }
-    return at != NULL || json_object_get(following->done, pod) != NULL;
+    return at != NULL || json_object_get(listening->following->done, key) != NULL;
 }
 
-static void open_stream(struct following *following, const char *pod, const char *stage)
+static void open_stream(struct listening *listening, const json_t *pod, const char *key)
 {
     static const struct http_listener listener = {.line = on_line, .done = on_stream_end};
-    struct objects_log *log = following->log;
-    cleanup(memory_free) char *path =
-        objects_log_path(log, pod, cell_text(log->moments, pod), true);
+    const struct objects_log *log = listening->following->log;
+    cleanup(memory_free) char *path = objects_log_path(log, pod, true);
     const struct http_request request = {.path = path};
     struct stream *stream = memory_new(1, sizeof(*stream));
     struct error err;
 
-    stream->following = following;
-    stream->pod = memory_text(pod);
-    stream->stage = memory_text(stage != NULL ? stage : pod);
-    stream->next = following->streams;
-    following->streams = stream;
+    stream->at = listening;
+    stream->pod = json_deep_copy(pod);
+    stream->key = memory_text(key);
+    stream->next = listening->streams;
+    listening->streams = stream;
     stream->exchange = kube_follow(log->objects->api, &request, &listener, stream, &err);
     if (stream->exchange == NULL) {
-        free_stream(stream);
+        forget_stream(stream);
     }
 }
 
-static void look_at_pod(void *owner, const json_t *pod)
+static void pod_came(void *owner, const json_t *pod)
 {
-    struct following *following = owner;
-    const char *name = kubernetes_text(pod, "metadata", "name");
-    struct kubernetes_state state;
+    struct listening *listening = owner;
+    cleanup(memory_free) char *key = objects_log_key(pod);
 
-    kubernetes_state_read(pod, &state);
-    if (name == NULL || is_followed(following, name) || state.phase == KUBERNETES_WAITING ||
-        (state.phase == KUBERNETES_ENDED && !state.ran)) {
-        return;
+    if (!listening->place->closed && objects_log_speaks(pod) && !is_heard(listening, key)) {
+        open_stream(listening, pod, key);
     }
-    open_stream(following, name, kubernetes_label(pod, KUBERNETES_STAGE));
 }
 
+/* Of a pod that goes its stream tells the end. */
 static void pod_went(void *owner, const json_t *pod)
 {
     (void)owner;
@@ -158,7 +169,12 @@ static void look(uv_timer_t *timer)
 {
     struct following *following = timer->data;
 
-    kube_watch_each(following->pods, look_at_pod, following);
+    following->over = following->over || following->gone;
+    for (size_t i = 0; i < OBJECTS_PLACES; i++) {
+        if (following->listening[i].pods != NULL) {
+            kube_watch_each(following->listening[i].pods, pod_came, &following->listening[i]);
+        }
+    }
 }
 
 static void event_came(void *owner, const json_t *event)
@@ -177,6 +193,7 @@ static void event_came(void *owner, const json_t *event)
     tell(following, objects_event_line(shown));
 }
 
+/* Events are forgotten after an hour or so. */
 static void event_went(void *owner, const json_t *event)
 {
     (void)owner;
@@ -186,15 +203,16 @@ static void event_went(void *owner, const json_t *event)
 static void object_came(void *owner, const json_t *object)
 {
     struct following *following = owner;
-    const char *uid = cell_text(json_object_get(object, "metadata"), "uid");
+    const char *uid = kubernetes_text(object, "metadata", "uid");
+    const char *wanted = kubernetes_text(following->log->about, "metadata", "uid");
 
-    following->over = following->over || strcmp(uid, following->log->uid) != 0;
+    following->gone = following->gone || !kubernetes_is(uid, wanted);
 }
 
 static void object_went(void *owner, const json_t *object)
 {
     (void)object;
-    ((struct following *)owner)->over = true;
+    ((struct following *)owner)->gone = true;
 }
 
 static void object_complete(void *owner)
@@ -221,29 +239,37 @@ static void freed(uv_handle_t *handle)
     free(handle);
 }
 
+static void listen_to(struct following *following, struct objects_place *place,
+                      struct listening *listening)
+{
+    const struct kube_watch_listener pods = {
+        .object = pod_came, .removed = pod_went, .owner = listening};
+
+    *listening = (struct listening){.following = following, .place = place};
+    if (!place->closed) {
+        listening->pods = kube_watch_open(following->log->objects->api, place->path, &pods);
+    }
+}
+
 static void begin(struct following *following)
 {
-    const struct objects_log *log = following->log;
+    struct objects_log *log = following->log;
     struct objects *objects = log->objects;
     cleanup(memory_free) char *object = objects_path_watched(objects, log->reading->name);
-    cleanup(memory_free) char *pods = objects_log_pods_path(log);
     cleanup(memory_free) char *events = objects_events_path(objects, log->about);
+    const struct kube_watch_listener to_object = {.object = object_came,
+                                                  .removed = object_went,
+                                                  .complete = object_complete,
+                                                  .trouble = trouble,
+                                                  .owner = following};
+    const struct kube_watch_listener to_events = {
+        .object = event_came, .removed = event_went, .owner = following};
 
-    following->object =
-        kube_watch_open(objects->api, object,
-                        &(struct kube_watch_listener){.object = object_came,
-                                                      .removed = object_went,
-                                                      .complete = object_complete,
-                                                      .trouble = trouble,
-                                                      .owner = following});
-    following->pods =
-        kube_watch_open(objects->api, pods,
-                        &(struct kube_watch_listener){
-                            .object = look_at_pod, .removed = pod_went, .owner = following});
-    following->events =
-        kube_watch_open(objects->api, events,
-                        &(struct kube_watch_listener){
-                            .object = event_came, .removed = event_went, .owner = following});
+    following->object = kube_watch_open(objects->api, object, &to_object);
+    following->events = kube_watch_open(objects->api, events, &to_events);
+    for (size_t i = 0; i < OBJECTS_PLACES; i++) {
+        listen_to(following, &log->places[i], &following->listening[i]);
+    }
     following->timer = memory_new(1, sizeof(*following->timer));
     following->timer->data = following;
     uv_timer_init(&objects->loop, following->timer);
@@ -252,12 +278,17 @@ static void begin(struct following *following)
 
 static void end(struct following *following)
 {
-    while (following->streams != NULL) {
-        kube_unfollow(following->log->objects->api, following->streams->exchange);
-        free_stream(following->streams);
+    for (size_t i = 0; i < OBJECTS_PLACES; i++) {
+        struct listening *listening = &following->listening[i];
+        struct stream *next;
+        for (struct stream *at = listening->streams; at != NULL; at = next) {
+            next = at->next;
+            kube_unfollow(following->log->objects->api, at->exchange);
+            free_stream(at);
+        }
+        kube_watch_close(listening->pods);
     }
     kube_watch_close(following->object);
-    kube_watch_close(following->pods);
     kube_watch_close(following->events);
     uv_close((uv_handle_t *)following->timer, freed);
 }

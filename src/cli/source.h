@@ -81,7 +81,7 @@ struct source_ops {
     void (*close)(struct source *source);
 };
 
-int source_open(const struct source_options *options, struct source **ret_source);
+int source_open(const struct source_options *given, struct source **ret_source);
 void source_closep(struct source **source); /* accepts NULL */
 
 /* Whether it can be the name of an application; else says so, and returns the exit code. */

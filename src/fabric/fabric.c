@@ -39,8 +39,9 @@ int fabric_open(const char *name, const struct fabric_config *config,
     return nearest != NULL
                ? error_set(err, -ENOENT, "there is no fabric '%s' (did you mean '%s'?)", name,
                            nearest)
-               : error_set(err, -ENOENT, "there is no fabric '%s', but local, docker and "
-                                         "kubernetes",
+               : error_set(err, -ENOENT,
+                           "there is no fabric '%s', but local, docker and "
+                           "kubernetes",
                            name);
 }
 

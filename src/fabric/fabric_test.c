@@ -231,7 +231,8 @@ static void an_unknown_fabric_is_refused(void **state)
     struct error err;
 
     assert_int_equal(fabric_open("cloud", &config, &fabric, &err), -ENOENT);
-    assert_string_equal(err.text, "there is no fabric 'cloud'");
+    assert_string_equal(err.text,
+                        "there is no fabric 'cloud', but local, docker and kubernetes");
 }
 
 static void the_fake_refuses_when_told_to(void **state)
