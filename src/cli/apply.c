@@ -52,7 +52,7 @@ static const struct argp argp = {
     options,
     parse,
     "APP",
-    "Gives an application to the controller, or changes one that it has: where only parameters "
+    "Gives an application to a controller or a cluster, or changes one: where only parameters "
     "of operators differ, the stages that have them are replaced while all others go on; else "
     "the frames under way arrive, and it is started anew. APP is its manifest.",
     children,
@@ -126,4 +126,4 @@ static int apply(int argc, char **argv)
 }
 
 const struct command command_apply = {
-    "apply", "Give an application to the controller, or change it", apply};
+    "apply", "Give an application to a controller or a cluster, or change it", apply};

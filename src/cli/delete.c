@@ -47,7 +47,7 @@ static const struct argp argp = {
     options,
     parse,
     "NAME...",
-    "Ends applications that the controller has: their frames under "
+    "Ends applications that a controller or a cluster holds: their frames under "
     "way arrive, then they are gone.",
     children,
     NULL,
@@ -78,5 +78,5 @@ static int delete (int argc, char **argv)
     return code;
 }
 
-const struct command command_delete = {"delete", "End an application that the controller has",
-                                       delete};
+const struct command command_delete = {
+    "delete", "End an application that a controller or a cluster holds", delete};

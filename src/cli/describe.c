@@ -17,8 +17,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 static const struct argp_child children[] = {{&source_target_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
-    NULL,     parse, "NAME", "Tells everything about an application that the controller has.",
-    children, NULL,  NULL};
+    NULL,     parse,
+    "NAME",   "Tells everything about an application that a controller or a cluster holds.",
+    children, NULL,
+    NULL};
 
 static int describe(int argc, char **argv)
 {

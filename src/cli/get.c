@@ -53,7 +53,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp_child children[] = {{&source_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     options,  parse,
-    "[NAME]", "Lists the applications that the controller has, or one of them.",
+    "[NAME]", "Lists the applications that a controller or a cluster holds, or one of them.",
     children, NULL,
     NULL};
 
@@ -97,5 +97,5 @@ static int get(int argc, char **argv)
     return source->ops->watch(source, &watching);
 }
 
-const struct command command_get = {"get", "List the applications that the controller has",
-                                    get};
+const struct command command_get = {
+    "get", "List the applications that a controller or a cluster holds", get};

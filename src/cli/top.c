@@ -21,8 +21,13 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 static const struct argp_child children[] = {{&source_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
-    NULL,     parse, NULL, "Shows what each stage of the controller's applications does now.",
-    children, NULL,  NULL};
+    NULL,
+    parse,
+    NULL,
+    "Shows what each application and stage does now, and what nodes of a cluster use.",
+    children,
+    NULL,
+    NULL};
 
 static int top(int argc, char **argv)
 {
