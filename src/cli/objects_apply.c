@@ -37,6 +37,7 @@ static int check_options(const json_t *request, struct error *err)
         {"cut", "--cut does not go with it: say it in the manifest, as `cut` of the operator"},
         {"places",
          "--place does not go with it: say it in the manifest, as `on: { device: … }`"},
+        {"window", "--window does not go with it: a cluster's streams are as fast as they can"},
         {"state", "--state does not go with it: what is remembered is the controller's"},
     };
 

@@ -16,6 +16,7 @@ enum {
     OPTION_CUT,
     OPTION_REPLICAS,
     OPTION_PLACE,
+    OPTION_WINDOW,
     OPTION_TLS,
     OPTION_JSON,
 };
@@ -39,6 +40,8 @@ static const struct argp_option options[] = {
      "Cut models before layers K and nowhere else; none: not at all", 2},
     {"replicas", OPTION_REPLICAS, "off|N", 0, "No replicas, or at most N of a group", 2},
     {"place", OPTION_PLACE, "OPERATOR=DEVICE", 0, "Run an operator there; may be repeated", 2},
+    {"window", OPTION_WINDOW, "N", 0,
+     "At most N frames under way between a source and its sinks; 1: one after the other", 2},
     {NULL, 0, NULL, 0, "Links:", 3},
     {"tls", OPTION_TLS, "on|off|auto", 0,
      "Encrypt what stages and the controller say to each other; auto (the default): where "
@@ -180,6 +183,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_PLACE:
         parse_place(input, argument, state);
+        return 0;
+    case OPTION_WINDOW:
+        parse_count(input, "window", "", argument, state);
         return 0;
     case OPTION_TLS:
         parse_tls(input, argument, state);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "controller/application.h"
 #include "fabric/testbed.h"
+#include "graph/deployment.h"
 
 #define SECONDS_MOST (366 * 86400.0)
 
@@ -90,6 +91,11 @@ static int read_pins(const json_t *json, struct request *request, struct error *
         json_int_t most = json_integer_value(replicas);
         request->replicas = (int)(most < TESTBED_DEVICES_MOST ? most : TESTBED_DEVICES_MOST);
     }
+    json_int_t window = json_integer_value(json_object_get(json, "window"));
+    request->window =
+        window < 0
+            ? 0
+            : (unsigned)(window < DEPLOYMENT_WINDOW_MAX ? window : DEPLOYMENT_WINDOW_MAX);
     request->cut_pinned = cuts != NULL;
     request->cuts = memory_new(json_array_size(cuts), sizeof(*request->cuts));
     json_array_foreach(cuts, i, entry)

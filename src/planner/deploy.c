@@ -301,6 +301,7 @@ static bool has_memory(const struct graph *graph)
 static unsigned window(const struct deploy *deploy, unsigned longest)
 {
     const struct plan *plan = deploy->plan;
+    unsigned most = plan->problem->window;
     double frames = fmax(longest, ceil(2 * plan->rate * plan->latency));
 
     frames = has_memory(plan->problem->graph) ? fmax(frames, CHECKPOINT_FRAMES) : frames;
@@ -314,7 +315,8 @@ static unsigned window(const struct deploy *deploy, unsigned longest)
 
         frames = bytes > 0 ? fmin(frames, fmin(left, (double)KEPT_MOST) / bytes) : frames;
     }
-    return (unsigned)fmax(frames, (double)plan->n_groups + 1);
+    frames = fmax(frames, (double)plan->n_groups + 1);
+    return (unsigned)(most > 0 ? fmin(frames, most) : frames);
 }
 
 static void fill_channels(struct deploy *deploy)

@@ -1,4 +1,5 @@
 /* Plans in the words of controller and stages, and in the words of people. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,24 @@ static void every_replica_is_a_stage_and_little_memory_means_a_small_window(void
     assert_true(tight.deployment->window < deployed.deployment->window);
 }
 
+static void no_more_frames_are_under_way_than_was_said(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(2);
+
+    street->input.replicas = 1;
+    cleanup(deployed_finish) struct deployed free = deploy(street);
+    street->input.window = 1;
+    cleanup(deployed_finish) struct deployed deployed = deploy(street);
+    const struct plan *plan = deployed.plan;
+
+    assert_sound(deployed.deployment);
+    assert_true(free.deployment->window > 1);
+    assert_int_equal(deployed.deployment->window, 1);
+    assert_true(fabs(plan->rate * plan->latency - 1) < 1e-9);
+    assert_true(plan->rate < free.plan->rate);
+}
+
 static void the_explanation_shows_each_cut_the_choice_the_bound_and_the_gap(void **state)
 {
     (void)state;
@@ -253,6 +272,7 @@ int main(void)
         cmocka_unit_test(tensors_are_packed_on_slow_links_where_the_manifest_allows_it),
         cmocka_unit_test(parts_of_a_cut_network_say_their_layers_and_read_each_other),
         cmocka_unit_test(a_flow_that_passes_groups_by_has_room_for_the_whole_window),
+        cmocka_unit_test(no_more_frames_are_under_way_than_was_said),
         cmocka_unit_test(every_replica_is_a_stage_and_little_memory_means_a_small_window),
         cmocka_unit_test(the_explanation_shows_each_cut_the_choice_the_bound_and_the_gap),
         cmocka_unit_test(a_plan_as_json_has_the_same_numbers),

@@ -175,8 +175,11 @@ struct plan *search_plan(struct search *search, const struct layout *layout, boo
     if (problem->objective != GRAPH_THROUGHPUT && problem->qos_rate > 0) {
         plan->rate = fmin(plan->rate, problem->qos_rate);
     }
-    layout_share(weight, layout, plan->rate);
     plan->latency = layout_latency(weight, layout);
+    if (problem->window > 0) {
+        plan->rate = fmin(plan->rate, problem->window / plan->latency);
+    }
+    layout_share(weight, layout, plan->rate);
     plan->traffic = layout_traffic(weight, layout, plan->rate);
     plan_groups(plan, weight, layout);
     plan_loads(plan, weight, layout);

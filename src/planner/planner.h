@@ -89,6 +89,7 @@ struct planner_input {
     struct planner_constants constants;
     unsigned cuts_most;   /* candidate cuts per model; 0: PLANNER_CUTS */
     int replicas;         /* 0: free; 1: off; N: at most N processes per group */
+    unsigned window;      /* most frames under way between a source and its sinks; 0: free */
     enum graph_link link; /* tensors that may are packed like this when they cross a link */
     bool cut_pinned;      /* models are cut at `cuts` and nowhere else (n_cuts 0: not cut),
                              whatever the manifest says */
@@ -151,6 +152,7 @@ struct planner_problem {
     double qos_latency; /* seconds, 0: none */
     double demand;      /* frames/s, 0: none */
     unsigned replicas;  /* most processes of one group */
+    unsigned window;    /* most frames under way, 0: as many as it takes */
     size_t n_estimated; /* atoms x types whose time is a guess, for want of a profile */
 };
 

@@ -101,6 +101,45 @@ static void a_network_too_large_for_any_device_is_cut_to_fit(void **state)
     }
 }
 
+static void parts_of_a_pinned_cut_can_be_placed(void **state)
+{
+    static const struct planner_place places[] = {
+        {"camera", "device-1"}, {"detect#0", "device-1"}, {"detect#1", "device-2"}};
+    static const struct planner_place bad[] = {
+        {"detect#2", "device-1"}, {"detect#", "device-1"}, {"fit#0", "device-1"}};
+    static const unsigned cuts[] = {5};
+    cleanup(street_destroyp) struct street *street = street_create(2);
+    struct error err = {0};
+
+    (void)state;
+    street->input.replicas = 1;
+    street->input.cut_pinned = true;
+    street->input.cuts = cuts;
+    street->input.n_cuts = 1;
+    street->input.places = places;
+    street->input.n_places = 3;
+    cleanup(solved_finish) struct solved solved = street_plan(street);
+    for (size_t i = 0; i < solved.plan->n_groups; i++) {
+        const struct plan_group *group = &solved.plan->groups[i];
+        for (unsigned atom = group->from; atom < group->to; atom++) {
+            const struct planner_atom *at = &solved.problem->atoms[atom];
+            assert_true(!at->model || group->replicas[0].device == (at->from == 5));
+        }
+    }
+    for (size_t i = 0; i < 3; i++) {
+        cleanup(solved_finish) struct solved none = {0};
+
+        street->input.places = &bad[i];
+        street->input.n_places = 1;
+        assert_int_equal(street_solve(street, &none, &err), -EINVAL);
+        assert_non_null(strstr(err.text, "there is no such part"));
+    }
+    street->input.places = places + 1;
+    street->input.cut_pinned = false;
+    cleanup(solved_finish) struct solved none = {0};
+    assert_int_equal(street_solve(street, &none, &err), -EINVAL);
+}
+
 static void what_fits_nowhere_is_refused_with_the_operators_name(void **state)
 {
     (void)state;
@@ -353,6 +392,7 @@ int main(void)
         cmocka_unit_test(two_devices_are_nearly_twice_as_fast_and_three_three_times),
         cmocka_unit_test(without_replicas_the_network_is_cut),
         cmocka_unit_test(a_network_too_large_for_any_device_is_cut_to_fit),
+        cmocka_unit_test(parts_of_a_pinned_cut_can_be_placed),
         cmocka_unit_test(what_fits_nowhere_is_refused_with_the_operators_name),
         cmocka_unit_test(a_slow_link_makes_the_planner_send_less),
         cmocka_unit_test(pins_are_kept),

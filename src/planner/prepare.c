@@ -245,6 +245,7 @@ int planner_prepare(const struct planner_input *input, struct planner_problem **
     problem->qos_rate = input->graph->qos_rate;
     problem->qos_latency = (double)input->graph->qos_latency_ms / 1000;
     problem->demand = input->demand;
+    problem->window = input->window;
     problem->replicas = input->replicas > 0 && input->replicas < PLANNER_INSTANCES_MAX
                             ? (unsigned)input->replicas
                             : PLANNER_INSTANCES_MAX;

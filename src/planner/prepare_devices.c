@@ -1,5 +1,7 @@
 /* Devices, their types, and which atoms each of them may run. */
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -101,32 +103,62 @@ static bool has_all(const struct planner_device *device, const struct graph_oper
     return true;
 }
 
-/* The device that an operator is pinned to by option or manifest, or NULL. */
-static const char *pinned_to(const struct planner_input *input,
-                             const struct graph_operator *operator)
+/* Of "detect" or, where it is said where models are cut, "detect#1": the operator and its part.
+ */
+struct place_name {
+    size_t operator; /* of the graph; n_operators: there is none */
+    bool part;
+    unsigned long index;
+};
+
+static struct place_name read_place(const struct graph *graph, const char *text)
 {
-    for (size_t i = 0; i < input->n_places; i++) {
-        if (strcmp(input->places[i].operator, operator->name) == 0) {
-            return input->places[i].device;
-        }
+    size_t length = strcspn(text, "#"),
+           digits = strspn(text + length + (text[length] == '#'), "0123456789");
+    struct place_name name = {.part = text[length] == '#'};
+
+    if (name.part && digits > 0 && text[length + 1 + digits] == '\0') {
+        name.index = strtoul(text + length + 1, NULL, 10);
+    } else if (name.part) {
+        name.index = ULONG_MAX;
     }
-    return operator->device;
+    while (name.operator < graph->n_operators &&
+           (strlen(graph->operators[name.operator].name) != length ||
+            strncmp(graph->operators[name.operator].name, text, length) != 0)) {
+        name.operator++;
+    }
+    return name;
 }
 
-static int check_place(const struct planner_input *input, const struct planner_place *place,
+static bool has_part(const struct prepare *prepare, const struct place_name *name)
+{
+    const struct planner_input *input = prepare->input;
+    unsigned n_parts =
+        prepare->first_atom[name->operator + 1] - prepare->first_atom[name->operator];
+
+    return (input->cut_pinned || input->graph->operators[name->operator].cut_pinned) &&
+           input->operators[name->operator].model != NULL && name->index < n_parts;
+}
+
+static int check_place(const struct prepare *prepare, const struct planner_place *place,
                        struct error *err)
 {
-    bool operator_found = false, device_found = false;
+    const struct planner_input *input = prepare->input;
+    const struct place_name name = read_place(input->graph, place->operator);
+    bool device_found = false;
 
-    for (size_t i = 0; i < input->graph->n_operators; i++) {
-        operator_found |= strcmp(input->graph->operators[i].name, place->operator) == 0;
-    }
     for (size_t i = 0; i < input->n_devices; i++) {
         device_found |= strcmp(input->devices[i].name, place->device) == 0;
     }
-    if (!operator_found) {
+    if (name.operator== input->graph->n_operators) {
         return error_set(err, -EINVAL, "%s=%s: there is no operator '%s'", place->operator,
                          place->device, place->operator);
+    }
+    if (name.part && !has_part(prepare, &name)) {
+        return error_set(err, -EINVAL,
+                         "%s=%s: there is no such part; where cuts are given, the parts of a "
+                         "model are counted from #0",
+                         place->operator, place->device);
     }
     if (!device_found) {
         return error_set(err, -EINVAL, "%s=%s: there is no device '%s'", place->operator,
@@ -135,11 +167,28 @@ static int check_place(const struct planner_input *input, const struct planner_p
     return 0;
 }
 
-static int allow_operator(struct prepare *prepare, size_t operator, struct error * err)
+/* The device that an atom is pinned to by option or manifest, or NULL. */
+static const char *pinned_to(const struct prepare *prepare, size_t operator, unsigned atom)
+{
+    const struct planner_input *input = prepare->input;
+
+    for (size_t i = 0; i < input->n_places; i++) {
+        const struct place_name name = read_place(input->graph, input->places[i].operator);
+
+        if (name.operator == operator &&
+            (!name.part || name.index == atom - prepare->first_atom[operator])) {
+            return input->places[i].device;
+        }
+    }
+    return input->graph->operators[operator].device;
+}
+
+static int allow_atom(struct prepare *prepare, size_t operator, unsigned atom,
+                      struct error *err)
 {
     const struct planner_input *input = prepare->input;
     const struct graph_operator *what = &input->graph->operators[operator];
-    const char *device = pinned_to(input, what);
+    const char *device = pinned_to(prepare, operator, atom);
     bool anywhere = false, named = device == NULL;
 
     for (size_t i = 0; i < input->n_devices; i++) {
@@ -148,10 +197,7 @@ static int allow_operator(struct prepare *prepare, size_t operator, struct error
         named |= here;
         here = here && has_all(&input->devices[i], what);
         anywhere |= here;
-        for (unsigned atom = prepare->first_atom[operator];
-             atom < prepare->first_atom[operator + 1]; atom++) {
-            prepare->problem->allowed[atom * input->n_devices + i] = here;
-        }
+        prepare->problem->allowed[atom * input->n_devices + i] = here;
     }
     if (!named) {
         return error_set(err, -ENODEV,
@@ -173,15 +219,18 @@ int prepare_devices(struct prepare *prepare, struct error *err)
     int r = add_devices(prepare, err);
 
     for (size_t i = 0; r == 0 && i < input->n_places; i++) {
-        r = check_place(input, &input->places[i], err);
+        r = check_place(prepare, &input->places[i], err);
     }
     if (r < 0) {
         return r;
     }
     prepare->problem->allowed =
         memory_new(prepare->problem->n_atoms * input->n_devices, sizeof(bool));
-    for (size_t i = 0; r == 0 && i < input->graph->n_operators; i++) {
-        r = allow_operator(prepare, i, err);
+    for (size_t i = 0; i < input->graph->n_operators; i++) {
+        for (unsigned atom = prepare->first_atom[i];
+             r == 0 && atom < prepare->first_atom[i + 1]; atom++) {
+            r = allow_atom(prepare, i, atom, err);
+        }
     }
     return r;
 }
