@@ -146,34 +146,35 @@ static void check(const struct request_options *input, struct argp_state *state)
     }
 }
 
+/* Options that are handed on as they were written; who reads the request knows their forms. */
+static const char *text_option(int key)
+{
+    static const struct {
+        int key;
+        const char *name;
+    } texts[] = {{OPTION_FABRIC, "fabric"}, {'n', "namespace"},    {OPTION_CPU, "cpu"},
+                 {OPTION_MEMORY, "memory"}, {OPTION_LINK, "link"}, {OPTION_LATENCY, "latency"},
+                 {'t', "testbed"}};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        if (texts[i].key == key) {
+            return texts[i].name;
+        }
+    }
+    return NULL;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct request_options *input = state->input;
 
+    if (text_option(key) != NULL) {
+        set_text(input, text_option(key), argument);
+        return 0;
+    }
     switch (key) {
     case 'd':
         parse_count(input, "devices", "", argument, state);
-        return 0;
-    case OPTION_FABRIC:
-        set_text(input, "fabric", argument);
-        return 0;
-    case 'n':
-        set_text(input, "namespace", argument);
-        return 0;
-    case OPTION_CPU:
-        set_text(input, "cpu", argument);
-        return 0;
-    case OPTION_MEMORY:
-        set_text(input, "memory", argument);
-        return 0;
-    case OPTION_LINK:
-        set_text(input, "link", argument);
-        return 0;
-    case OPTION_LATENCY:
-        set_text(input, "latency", argument);
-        return 0;
-    case 't':
-        set_text(input, "testbed", argument);
         return 0;
     case OPTION_CUT:
         parse_cuts(input, argument, state);
