@@ -93,3 +93,31 @@ uint64_t memory_resident(void)
     strtoull(text, &end, 10);
     return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
+
+uint64_t memory_peak(void)
+{
+    static const char key[] = "VmHWM:";
+    FILE *file = fopen("/proc/self/status", "re");
+    uint64_t kilobytes = 0;
+    char line[128];
+
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, key, sizeof(key) - 1) == 0) {
+            kilobytes = strtoull(line + sizeof(key) - 1, NULL, 10);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return kilobytes * 1024;
+}
+
+void memory_peak_reset(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "we");
+
+    if (file != NULL) {
+        fputs("5", file); /* the peak, says proc(5) */
+        fclose(file);
+    }
+}

@@ -21,5 +21,9 @@ void memory_free(void *pointer_to_pointer); /* for cleanup(memory_free) */
 void memory_wipe(void *pointer_to_text);
 
 uint64_t memory_resident(void); /* bytes of this process that are in memory now; 0: not known */
+/* The most that there were since memory_peak_reset(), or since the process began where the
+ * kernel does not let it be reset; 0: not known. */
+uint64_t memory_peak(void);
+void memory_peak_reset(void);
 
 #endif

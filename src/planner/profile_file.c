@@ -15,7 +15,7 @@
 #include "planner/profile_table.h"
 
 enum {
-    VERSION = 1,
+    VERSION = 2,
     FILE_MOST = 1 << 20,
     TEXT_MOST = 512,
 };
@@ -99,6 +99,9 @@ static int load(struct profile_store *store, const char *path)
                               .type = text_of(json, "type"),
                               .engine = text_of(json, "engine")};
 
+    if (number_of(json_object_get(json, "version"), VERSION) < VERSION) {
+        return 0; /* what older brumes measured is measured anew */
+    }
     if (number_of(json_object_get(json, "version"), VERSION) != VERSION ||
         key.subject == NULL || key.type == NULL || key.engine == NULL ||
         profile_entry_find(store, key) != NULL) {

@@ -147,16 +147,16 @@ static void damaged_files_are_left_aside_and_counted(void **state)
         "",
         "{",
         "[]",
-        "{\"version\":2,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[],"
+        "{\"version\":3,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[],"
         "\"outputs\":[]}",
-        "{\"version\":1,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[[0,1,-1,"
+        "{\"version\":2,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[[0,1,-1,"
         "0,"
         "1]],\"outputs\":[]}",
-        "{\"version\":1,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[[0,1]],"
+        "{\"version\":2,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[[0,1]],"
         "\"outputs\":[]}",
-        "{\"version\":1,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[],"
+        "{\"version\":2,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\",\"segments\":[],"
         "\"outputs\":[-3]}",
-        "{\"version\":1,\"subject\":7,\"type\":\"b\",\"engine\":\"\",\"segments\":[],"
+        "{\"version\":2,\"subject\":7,\"type\":\"b\",\"engine\":\"\",\"segments\":[],"
         "\"outputs\":"
         "[]}",
     };
@@ -175,6 +175,20 @@ static void damaged_files_are_left_aside_and_counted(void **state)
 
     assert_int_equal(profile_store_damaged(store), n);
     assert_non_null(profile_lookup(store, some_key, 0, 3));
+}
+
+static void what_an_older_brume_measured_is_forgotten_without_a_word(void **state)
+{
+    static const char text[] =
+        "{\"version\":1,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\","
+        "\"segments\":[[0,3,0.01,5,7]],\"outputs\":[]}";
+    cleanup(memory_free) char *path = memory_format("%s/old.json", (char *)*state);
+    struct error err = {0};
+
+    assert_int_equal(file_write(path, text, strlen(text), &err), 0);
+    cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
+    assert_int_equal(profile_store_damaged(store), 0);
+    assert_null(profile_lookup(store, (struct profile_key){"a", "b", ""}, 0, 3));
 }
 
 static void an_operators_subject_covers_what_feeds_it(void **state)
@@ -304,6 +318,9 @@ int main(void)
         cmocka_unit_test(what_is_no_measurement_is_refused),
         cmocka_unit_test_setup_teardown(damaged_files_are_left_aside_and_counted, folder_make,
                                         folder_remove),
+        cmocka_unit_test_setup_teardown(
+            what_an_older_brume_measured_is_forgotten_without_a_word, folder_make,
+            folder_remove),
         cmocka_unit_test_setup_teardown(the_rate_of_a_link_is_kept_by_type, folder_make,
                                         folder_remove),
         cmocka_unit_test(an_operators_subject_covers_what_feeds_it),

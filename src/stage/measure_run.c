@@ -257,6 +257,7 @@ static int run_task(struct measure *measure, struct task *task, struct error *er
     }
     int r = task->to > 0 ? measure_reach_cut(measure, task, err) : 0;
     uint64_t before = memory_resident();
+    memory_peak_reset();
 
     if (r == 0) {
         r = measure_open_part(measure, task->operator_id, task->from, task->to, &instance, err);
@@ -265,8 +266,9 @@ static int run_task(struct measure *measure, struct task *task, struct error *er
         r = task->to > 0 ? measure_run_segment(measure, task, instance, err)
                          : run_whole(measure, task, instance, err);
     }
-    uint64_t after = memory_resident();
-    task->memory = after > before ? after - before : 0;
+    /* What an engine takes for a moment, when it packs weights, can kill a stage as well. */
+    uint64_t most = memory_peak();
+    task->memory = most > before ? most - before : 0;
     operator_close(instance);
     return r;
 }
