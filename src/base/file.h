@@ -31,6 +31,9 @@ int file_remove_folder(const char *path, struct error *err);
  * without a home /var/cache/brume. */
 char *file_cache_folder(void);
 
+/* The path of `name` in the folder of the program that runs, malloc'ed; NULL: nobody knows. */
+char *file_beside_program(const char *name);
+
 /* `path` from the root on, malloc'ed; symbolic links stay. */
 char *file_absolute(const char *path);
 

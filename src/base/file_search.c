@@ -3,6 +3,7 @@
  */
 #include <dirent.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,16 @@ static char *join(const char *folder, const char *name)
     size_t length = strlen(absolute);
 
     return memory_format("%s%s%s", absolute, absolute[length - 1] == '/' ? "" : "/", name);
+}
+
+char *file_beside_program(const char *name)
+{
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    self[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    return slash != NULL ? memory_format("%.*s/%s", (int)(slash - self), self, name) : NULL;
 }
 
 static char *probe_file(const char *folder, const char *name)

@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 
 static void folders_add(char ***folders, size_t *n, char *folder)
@@ -29,31 +30,13 @@ static void folders_add_listed(char ***folders, size_t *n, const char *list)
     }
 }
 
-/* `plugins` beside the program that runs. */
-static char *folder_beside(void)
-{
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-    if (length <= 0) {
-        return NULL;
-    }
-    path[length] = '\0';
-    char *slash = strrchr(path, '/');
-    if (slash == NULL) {
-        return NULL;
-    }
-    *slash = '\0';
-    return memory_format("%s/plugins", path);
-}
-
 size_t plugin_folders(char ***ret_folders)
 {
     char **folders = NULL;
     size_t n = 0;
 
     folders_add_listed(&folders, &n, secure_getenv("BRUME_PLUGINS"));
-    char *beside = folder_beside();
+    char *beside = file_beside_program("plugins");
     if (beside != NULL) {
         folders_add(&folders, &n, beside);
     }

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 
 enum { LINE_MOST = 64 << 20 };
@@ -151,16 +152,8 @@ static void hear_signals(struct client *client)
 static char *find_controller(void)
 {
     const char *given = getenv("BRUME_CONTROLLER"); /* NOLINT(concurrency-mt-unsafe) */
-    char self[4096];
 
-    if (given != NULL) {
-        return memory_text(given);
-    }
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    self[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(self, '/');
-    return memory_format("%.*s/brume-controller", (int)(slash != NULL ? slash - self : 0),
-                         self);
+    return given != NULL ? memory_text(given) : file_beside_program("brume-controller");
 }
 
 static int start(struct client *client)

@@ -44,7 +44,7 @@ int command_parse_cuts(const char *text, unsigned **ret_cuts, size_t *ret_n);
 
 extern const struct command command_apply, command_delete, command_describe, command_doctor,
     command_get, command_logs, command_model, command_operators, command_plan, command_profile,
-    command_run, command_sense, command_top;
+    command_run, command_sense, command_study, command_top;
 extern const struct command command_model_check, command_model_cut, command_model_import,
     command_model_inspect;
 

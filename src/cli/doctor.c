@@ -92,20 +92,14 @@ static void look_for_programs(struct doctor *doctor)
 {
     static const char *const programs[][2] = {{"brume-stage", "BRUME_STAGE"},
                                               {"brume-controller", "BRUME_CONTROLLER"}};
-    char self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-    self[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(self, '/');
     for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
         const char *given = secure_getenv(programs[i][1]);
         cleanup(memory_free) char *path =
-            given != NULL ? memory_text(given)
-                          : memory_format("%.*s/%s", (int)(slash != NULL ? slash - self : 0),
-                                          self, programs[i][0]);
+            given != NULL ? memory_text(given) : file_beside_program(programs[i][0]);
         const struct finding finding = {.group = "programs",
                                         .name = programs[i][0],
-                                        .there = access(path, X_OK) == 0,
+                                        .there = path != NULL && access(path, X_OK) == 0,
                                         .needed = true,
                                         .what = path,
                                         .mend = "make"};

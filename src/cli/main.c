@@ -13,7 +13,7 @@ const char *argp_program_version = "brume " BRUME_VERSION;
 static const struct command *const commands[] = {
     &command_run,      &command_plan,  &command_profile, &command_apply,  &command_get,
     &command_describe, &command_logs,  &command_top,     &command_delete, &command_operators,
-    &command_model,    &command_sense, &command_doctor,
+    &command_model,    &command_sense, &command_study,   &command_doctor,
 };
 
 static const struct command_table table = {

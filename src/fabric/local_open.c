@@ -9,30 +9,22 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "fabric/device.h"
 #include "fabric/local.h"
 #include "fabric/testbed.h"
 
-#define PATH_SIZE 4096
-
 static int find_program(const char *given, char **ret_program, struct error *err)
 {
     cleanup(memory_free) char *program = NULL;
     const char *wanted = getenv("BRUME_STAGE"); /* NOLINT(concurrency-mt-unsafe) */
-    char self[PATH_SIZE];
 
-    if (given != NULL || wanted != NULL) {
-        program = memory_text(given != NULL ? given : wanted);
-    } else {
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        self[n > 0 ? n : 0] = '\0';
-        char *slash = strrchr(self, '/');
-        if (slash == NULL) {
-            return error_set(err, -ENOPKG, "cannot tell where this program is");
-        }
-        *slash = '\0';
-        program = memory_format("%s/brume-stage", self);
+    program = given != NULL    ? memory_text(given)
+              : wanted != NULL ? memory_text(wanted)
+                               : file_beside_program("brume-stage");
+    if (program == NULL) {
+        return error_set(err, -ENOPKG, "cannot tell where this program is");
     }
     if (access(program, X_OK) < 0) {
         return error_set(err, -ENOPKG, "%s: %s (BRUME_STAGE says where brume-stage is)",

@@ -1,0 +1,32 @@
+# Statistics of repeated runs.
+
+def mean: add / length;
+
+# Of Student's distribution, two-sided, 95 %; by runs.
+def student: [0, 0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145,
+    2.131, 2.120, 2.110, 2.101, 2.093][[., 20] | min];
+
+# Half of the 95 % interval of the mean; 0 for a single run, of which none is known.
+def half: length as $n | if $n < 2 then 0 else
+    mean as $m | (map(. - $m | . * .) | add / ($n - 1) | sqrt) * ($n | student) / ($n | sqrt) end;
+
+# One case of an array of them, by factors: at({cut: "3"}).
+def at($wanted): first(.[] | select(.factors | contains($wanted)));
+
+# What its runs say: an array.
+def each(f): [.reports[] | f];
+def value(f): each(f) | mean;
+
+# Images, or frames, per minute.
+def pace: .rate * 60;
+# Of a report: its stages on a device.
+def on($device): [.stages[] | select(.device == $device)];
+def cores($device): on($device) | map(.cpu) | add // 0;
+def megabytes($device): on($device) | map(.rss_mb) | add // 0;
+def traffic: [.links[] | .bytes] | add // 0;
+
+def round_to($digits): pow(10; $digits) as $p | if . == null then null else (. * $p | round) / $p end;
+# As a table wants a number: with three digits or more.
+def shown: if . == null then "" elif type != "number" then . elif . == 0 then 0
+    elif fabs >= 100 then round else round_to([0, 2 - (fabs | log10 | floor)] | max) end;
+def row: map(shown) | @csv | gsub("\""; "");
