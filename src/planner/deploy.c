@@ -343,17 +343,26 @@ static void fill_channels(struct deploy *deploy)
     }
 }
 
+/* Whether two groups run on one device, and nowhere else. */
+static bool share_device(const struct plan *plan, unsigned one, unsigned two)
+{
+    const struct plan_group *a = &plan->groups[one], *b = &plan->groups[two];
+
+    return a->n_replicas == 1 && b->n_replicas == 1 &&
+           a->replicas[0].device == b->replicas[0].device;
+}
+
 /* The channels stand as the walk comes to them. */
 static void pack_channels(struct deploy *deploy)
 {
-    static const char *const codecs[] = {[GRAPH_LINK_F16] = "f16", [GRAPH_LINK_U8] = "u8"};
     struct channel_walk walk = {0};
 
     for (size_t i = 0; channel_next(deploy, &walk); i++) {
         const struct planner_flow *flow = &deploy->plan->problem->flows[walk.flow];
 
-        if (flow->packed > 0) {
-            deploy_pack(deploy->deployment, i, codecs[flow->link]);
+        if (flow->codec != GRAPH_CODEC_NONE &&
+            !share_device(deploy->plan, walk.from_group, walk.to_group)) {
+            deploy_pack(deploy->deployment, i, graph_codec_name(flow->codec));
         }
     }
 }

@@ -99,6 +99,7 @@ static struct deployed deploy_slowly(struct street *street, enum graph_link link
     for (unsigned i = 0; i <= STREET_LAYERS; i++) {
         street->tensors[i].shape.type = TENSOR_F32;
     }
+    street->outputs[3] = 2000000; /* no way to leave the network at its end */
     street->operators[3].link = link;
     street->input.replicas = 1;
     street->input.places = places;
@@ -122,7 +123,7 @@ static void tensors_are_packed_on_slow_links_where_the_manifest_allows_it(void *
     const struct deployment *deployment = byte.deployment;
 
     (void)state;
-    assert_true(half.plan->rate > exact.plan->rate * 1.5);
+    assert_true(half.plan->rate > exact.plan->rate * 1.3);
     assert_true(byte.plan->rate > half.plan->rate * 1.2);
     assert_null(deployment_operator(exact.deployment, "detect#0-u8"));
     assert_sound(half.deployment);
