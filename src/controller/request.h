@@ -43,6 +43,8 @@ struct request {
     uint64_t frames;         /* accept that many; 0: no limit */
     char *state;             /* the folder that remembers; NULL: none */
     int replicas;            /* as in struct planner_input */
+    bool codec_pinned;
+    enum graph_codec codec;
     bool cut_pinned;
     size_t n_cuts;
     unsigned *cuts;
@@ -53,8 +55,8 @@ struct request {
 /* {"command": "run", "application": "street.yaml", "testbed": "lab.yaml" or "devices": 3 with
  * "cpu", "memory", "link", "latency" as people write them, "duration": "30s", "frames": 100,
  * "state": FOLDER, "folder": FOLDER, "explain": true, "replicas": "off" or N, "cut": [k, …],
- * "places": {operator: device}, "tls": "auto", "on" or "off"}. The command line has checked the
- * forms; -EINVAL with a sentence otherwise.
+ * "places": {operator: device}, "codec": "zstd", "tls": "auto", "on" or "off"}. The command
+ * line has checked the forms; -EINVAL with a sentence otherwise.
  *
  * With "manifest": TEXT, "application" is only what it is named by in sentences, and beside
  * which files are searched. For a cluster: "namespace", and "resource": the object that owns
