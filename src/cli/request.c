@@ -135,6 +135,18 @@ static void parse_tls(struct request_options *input, const char *text, struct ar
     set_text(input, "tls", text);
 }
 
+static void parse_application(struct request_options *input, const char *text,
+                              struct argp_state *state)
+{
+    if (state->arg_num > 0) {
+        argp_error(state, "one application at a time, please");
+    }
+    if (strcmp(text, "-") == 0) {
+        argp_error(state, "the manifest must be a file; standard input is not read");
+    }
+    set_text(input, "application", text);
+}
+
 /* What was given must go together. */
 static void check(const struct request_options *input, struct argp_state *state)
 {
@@ -207,13 +219,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         input->json = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one application at a time, please");
-        }
-        if (strcmp(argument, "-") == 0) {
-            argp_error(state, "the manifest must be a file; standard input is not read");
-        }
-        set_text(input, "application", argument);
+        parse_application(input, argument, state);
         return 0;
     case ARGP_KEY_END:
         check(input, state);

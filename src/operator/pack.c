@@ -86,7 +86,7 @@ static void *scratch(struct pack *pack, size_t size)
 static void convert(const struct pack *pack, const struct brume_tensor *from, void *to,
                     struct packed_row *row)
 {
-    row->numbers = pack->numbers;
+    row->numbers = (int32_t)pack->numbers;
     if (pack->numbers == PACKED_HALVES) {
         packing_to_half(from->data, count(from), to);
         return;

@@ -133,6 +133,33 @@ static void packing_add(struct totals *totals, double seconds)
     totals->longest = fmax(totals->longest, seconds);
 }
 
+/* One channel of a flow, to the group `to`. `packed`: it was packed for another already.
+ * Returns whether it is packed now. */
+static bool channel_add(struct layout_weight *weight, const struct layout *layout,
+                        const struct planner_flow *flow, unsigned to, bool packed,
+                        struct totals *totals)
+{
+    unsigned from = weight->group_of[flow->from];
+    bool codec = flow->codec != GRAPH_CODEC_NONE, stays = layout_stays(layout, from, to);
+    double size = (double)(codec && stays ? flow->raw : flow->size);
+
+    if (weight->upstream[to] != -1 && weight->upstream[to] != (int)from) {
+        weight->upstream[to] = -2;
+    } else {
+        weight->upstream[to] = (int)from;
+    }
+    totals[from].sent_bytes += size;
+    totals[from].sent_frames += 1;
+    totals[to].received_bytes += size;
+    totals[to].received_frames += 1;
+    if (codec && !stays) {
+        packing_add(&totals[from], packed ? 0 : flow->pack);
+        packing_add(&totals[to], flow->unpack);
+    }
+    channel_spare(weight, layout, from, to, size);
+    return packed || (codec && !stays);
+}
+
 /* Walks the channels: one for each flow and group that reads it. A team that is fed by more
  * than one group is not allowed. */
 static bool channels_add(struct layout_weight *weight, const struct layout *layout,
@@ -147,33 +174,16 @@ static bool channels_add(struct layout_weight *weight, const struct layout *layo
         if (flow->from >= end) {
             continue;
         }
-        unsigned from = weight->group_of[flow->from], last = from;
+        unsigned last = weight->group_of[flow->from];
         bool packed = false;
 
         for (size_t j = 0; j < flow->n_to && flow->to[j] < end; j++) {
             unsigned to = weight->group_of[flow->to[j]];
 
-            if (to == last) {
-                continue;
+            if (to != last) {
+                packed = channel_add(weight, layout, flow, to, packed, totals);
+                last = to;
             }
-            last = to;
-            bool pack = flow->codec != GRAPH_CODEC_NONE && !layout_stays(layout, from, to);
-            bool raw = flow->codec != GRAPH_CODEC_NONE && !pack;
-            double size = (double)(raw ? flow->raw : flow->size);
-
-            if (weight->upstream[to] != -1 && weight->upstream[to] != (int)from) {
-                weight->upstream[to] = -2;
-            } else {
-                weight->upstream[to] = (int)from;
-            }
-            totals[from].sent_bytes += size;
-            totals[from].sent_frames += 1;
-            totals[to].received_bytes += size;
-            totals[to].received_frames += 1;
-            packing_add(&totals[from], pack && !packed ? flow->pack : 0);
-            packing_add(&totals[to], pack ? flow->unpack : 0);
-            packed = packed || pack;
-            channel_spare(weight, layout, from, to, size);
         }
     }
     for (unsigned i = 0; i < layout->n_groups; i++) {

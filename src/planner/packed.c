@@ -138,11 +138,21 @@ static int try_codec(const struct planner_input *input, enum graph_codec codec,
     return r;
 }
 
+/* What a codec saves is asked only where links are what limits. */
+static int try_all(const struct planner_input *input, struct best *best, struct error *err)
+{
+    enum graph_codec last = graph_codec_from(most_allowed(input->graph), true);
+    int r = links_matter(*best->plan) ? 0 : 1;
+
+    for (int codec = GRAPH_CODEC_ZSTD; codec <= (int)last && r == 0; codec++) {
+        r = try_codec(input, (enum graph_codec)codec, best, err);
+    }
+    return r < 0 ? r : 0;
+}
+
 int planner_plan(const struct planner_input *input, struct planner_problem **problem,
                  struct plan **plan, struct error *err)
 {
-    enum graph_link most = most_allowed(input->graph);
-    enum graph_codec last = graph_codec_from(most, true);
     struct best best = {problem, plan};
 
     plan_destroy(STEAL(*plan));
@@ -152,11 +162,5 @@ int planner_plan(const struct planner_input *input, struct planner_problem **pro
     }
     int r = try_codec(input, GRAPH_CODEC_NONE, &best, err);
 
-    if (r < 0 || !links_matter(*plan)) {
-        return r;
-    }
-    for (int codec = GRAPH_CODEC_ZSTD; codec <= (int)last && r == 0; codec++) {
-        r = try_codec(input, (enum graph_codec)codec, &best, err);
-    }
-    return r;
+    return r < 0 || *plan == NULL ? r : try_all(input, &best, err);
 }
