@@ -11,7 +11,7 @@ def half: length as $n | if $n < 2 then 0 else
     mean as $m | (map(. - $m | . * .) | add / ($n - 1) | sqrt) * ($n | student) / ($n | sqrt) end;
 
 # One case of an array of them, by factors: at({cut: "3"}).
-def at($wanted): first(.[] | select(.factors | contains($wanted)));
+def at($wanted): first(.[] | select(.factors as $has | all($wanted | to_entries[]; $has[.key] == .value)));
 
 # What its runs say: an array.
 def each(f): [.reports[] | f];
@@ -24,6 +24,9 @@ def on($device): [.stages[] | select(.device == $device)];
 def cores($device): on($device) | map(.cpu) | add // 0;
 def megabytes($device): on($device) | map(.rss_mb) | add // 0;
 def traffic: [.links[] | .bytes] | add // 0;
+
+# Where its network is cut, "15+20"; "none".
+def cuts: .reports[0].stages | [.[].cut[0]? | select(. > 0)] | unique | map(tostring) | if length == 0 then "none" else join("+") end;
 
 def round_to($digits): pow(10; $digits) as $p | if . == null then null else (. * $p | round) / $p end;
 # As a table wants a number: with three digits or more.

@@ -35,6 +35,8 @@ static int check_options(const json_t *request, struct error *err)
         {"devices", "--devices does not go with it: the cluster's nodes are the devices"},
         {"testbed", "--testbed does not go with it: the cluster's nodes are the devices"},
         {"cut", "--cut does not go with it: say it in the manifest, as `cut` of the operator"},
+        {"codec",
+         "--codec does not go with it: the planner chooses, within `link` of the operator"},
         {"places",
          "--place does not go with it: say it in the manifest, as `on: { device: … }`"},
         {"window", "--window does not go with it: a cluster's streams are as fast as they can"},

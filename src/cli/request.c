@@ -6,6 +6,7 @@
 
 #include "base/quantity.h"
 #include "cli/command.h"
+#include "graph/codec.h"
 
 enum {
     OPTION_FABRIC = 256,
@@ -14,6 +15,7 @@ enum {
     OPTION_LINK,
     OPTION_LATENCY,
     OPTION_CUT,
+    OPTION_CODEC,
     OPTION_REPLICAS,
     OPTION_PLACE,
     OPTION_WINDOW,
@@ -42,6 +44,10 @@ static const struct argp_option options[] = {
     {"place", OPTION_PLACE, "OPERATOR=DEVICE", 0, "Run an operator there; may be repeated", 2},
     {"window", OPTION_WINDOW, "N", 0,
      "At most N frames under way between a source and its sinks; 1: one after the other", 2},
+    {"codec", OPTION_CODEC, "CODEC", 0,
+     "Pack tensors on links like this and in no other way: none, zstd, f16, f16+zstd, u8 or "
+     "u8+zstd; with no more loss than the manifest allows",
+     2},
     {NULL, 0, NULL, 0, "Links:", 3},
     {"tls", OPTION_TLS, "on|off|auto", 0,
      "Encrypt what stages and the controller say to each other; auto (the default): where "
@@ -114,12 +120,34 @@ static void parse_replicas(struct request_options *input, const char *text,
     }
 }
 
+static void parse_codec(struct request_options *input, const char *text,
+                        struct argp_state *state)
+{
+    if (graph_codec_of(text) == GRAPH_CODEC_END) {
+        argp_error(state, "--codec takes none, zstd, f16, f16+zstd, u8 or u8+zstd, not '%s'",
+                   text);
+    }
+    set_text(input, "codec", text);
+}
+
 static void parse_tls(struct request_options *input, const char *text, struct argp_state *state)
 {
     if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0 && strcmp(text, "auto") != 0) {
         argp_error(state, "--tls takes on, off or auto, not '%s'", text);
     }
     set_text(input, "tls", text);
+}
+
+static void parse_application(struct request_options *input, const char *text,
+                              struct argp_state *state)
+{
+    if (state->arg_num > 0) {
+        argp_error(state, "one application at a time, please");
+    }
+    if (strcmp(text, "-") == 0) {
+        argp_error(state, "the manifest must be a file; standard input is not read");
+    }
+    set_text(input, "application", text);
 }
 
 /* What was given must go together. */
@@ -179,6 +207,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_CUT:
         parse_cuts(input, argument, state);
         return 0;
+    case OPTION_CODEC:
+        parse_codec(input, argument, state);
+        return 0;
     case OPTION_REPLICAS:
         parse_replicas(input, argument, state);
         return 0;
@@ -195,13 +226,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         input->json = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one application at a time, please");
-        }
-        if (strcmp(argument, "-") == 0) {
-            argp_error(state, "the manifest must be a file; standard input is not read");
-        }
-        set_text(input, "application", argument);
+        parse_application(input, argument, state);
         return 0;
     case ARGP_KEY_END:
         check(input, state);

@@ -53,6 +53,35 @@ static int record(struct session *session, size_t index, const json_t *message,
     return r;
 }
 
+static void record_packings(struct session *session, size_t index, const json_t *list)
+{
+    const struct application *application = session->application;
+    const struct planner_operator *described = &application->operators[index];
+    cleanup(memory_free) char *subject =
+        profile_packing_subject(application->graph, index, described->model);
+    const struct profile_key key = {subject, session->devices[session->measuring->device].type,
+                                    described->engine != NULL ? described->engine : ""};
+    json_t *entry;
+    size_t i;
+
+    json_array_foreach(list, i, entry)
+    {
+        const char *codec = json_string_value(json_array_get(entry, 1));
+        const struct profile_packing packing = {
+            .at = (unsigned)json_integer_value(json_array_get(entry, 0)),
+            .codec = codec != NULL ? graph_codec_of(codec) : GRAPH_CODEC_END,
+            .part = json_number_value(json_array_get(entry, 2)),
+            .pack = json_number_value(json_array_get(entry, 3)),
+            .unpack = json_number_value(json_array_get(entry, 4)),
+        };
+        struct error err;
+
+        if (profile_record_packing(session->profiles, key, &packing, &err) < 0) {
+            log_event(LOG_WARN, "controller.measurement-refused", "why=\"%s\"", err.text);
+        }
+    }
+}
+
 size_t measuring_want(const struct measuring *measuring, size_t index, const json_t *message)
 {
     json_int_t from = json_integer_value(json_object_get(message, "from"));
@@ -167,6 +196,7 @@ void measuring_take(struct session *session, size_t index, const json_t *message
         log_event(LOG_WARN, "controller.measurement-refused", "operator=%s why=\"%s\"", name,
                   err.text);
     }
+    record_packings(session, index, json_object_get(message, "packings"));
     measuring->n_done++;
     measuring->n_told++;
     measuring->deaths = 0;

@@ -115,6 +115,15 @@ static int read_pins(const json_t *json, struct request *request, struct error *
     return 0;
 }
 
+static int read_codec(const json_t *json, struct request *request, struct error *err)
+{
+    const char *given = text(json, "codec");
+
+    request->codec_pinned = given != NULL;
+    request->codec = given != NULL ? graph_codec_of(given) : GRAPH_CODEC_NONE;
+    return request->codec == GRAPH_CODEC_END ? refuse("codec", given, "zstd", err) : 0;
+}
+
 static int read_tls(const json_t *json, struct request *request, struct error *err)
 {
     static const char *const words[] = {
@@ -193,6 +202,9 @@ int request_read(const json_t *json, struct request **ret_request, struct error 
     }
     if (r == 0) {
         r = read_pins(json, request, err);
+    }
+    if (r == 0) {
+        r = read_codec(json, request, err);
     }
     if (r == 0) {
         r = read_tls(json, request, err);

@@ -44,6 +44,8 @@ struct request {
     char *state;             /* the folder that remembers; NULL: none */
     int replicas;            /* as in struct planner_input */
     unsigned window;         /* the same */
+    bool codec_pinned;
+    enum graph_codec codec;
     bool cut_pinned;
     size_t n_cuts;
     unsigned *cuts;
@@ -54,8 +56,8 @@ struct request {
 /* {"command": "run", "application": "street.yaml", "testbed": "lab.yaml" or "devices": 3 with
  * "cpu", "memory", "link", "latency" as people write them, "duration": "30s", "frames": 100,
  * "state": FOLDER, "folder": FOLDER, "explain": true, "replicas": "off" or N, "cut": [k, …],
- * "places": {operator: device}, "window": N, "tls": "auto", "on" or "off"}. The command line
- * has checked the forms; -EINVAL with a sentence otherwise.
+ * "places": {operator: device}, "codec": "zstd", "window": N, "tls": "auto", "on" or "off"}.
+ * The command line has checked the forms; -EINVAL with a sentence otherwise.
  *
  * With "manifest": TEXT, "application" is only what it is named by in sentences, and beside
  * which files are searched. For a cluster: "namespace", and "resource": the object that owns

@@ -68,10 +68,33 @@ static void what_names_a_place_in_a_cluster_is_checked(void **state)
             "'resource' must be an object");
 }
 
+static int read_codec(const char *codec, struct request **ret_request, struct error *err)
+{
+    cleanup(json_decrefp) json_t *json =
+        json_pack("{ssssss}", "command", "plan", "application", "street.yaml", "codec", codec);
+
+    return request_read(json, ret_request, err);
+}
+
+static void a_codec_may_be_pinned(void **state)
+{
+    struct request *request = NULL;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(read_codec("f16+zstd", &request, &err), 0);
+    assert_true(request->codec_pinned);
+    assert_int_equal(request->codec, GRAPH_CODEC_F16_ZSTD);
+    request_destroy(STEAL(request));
+    assert_int_equal(read_codec("gzip", &request, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "--codec gzip"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_manifest_may_come_as_a_text),
+        cmocka_unit_test(a_codec_may_be_pinned),
         cmocka_unit_test(what_is_wrong_with_it_is_named_by_its_path),
         cmocka_unit_test(what_names_a_place_in_a_cluster_is_checked),
     };

@@ -96,7 +96,9 @@ static const struct yaml_key operator_keys[] = {
      .help =
          "What the tensors of a `model` may lose when they cross a link: nothing (exact, the "
          "default), what half precision lacks, or what a byte with a scale lacks. The planner "
-         "makes use of it where that is faster.",
+         "makes use of it where that is faster; and of zstd, which loses nothing, without "
+         "being "
+         "told.",
      .choices = "exact|f16|u8"},
     {.name = "replicas",
      .kinds = YAML_TEXT,

@@ -1,26 +1,31 @@
-/* `pack` makes tensors of float32 smaller before they cross a slow link, `unpack` undoes it.
- * The planner puts them at the two ends of a link where a manifest allows it (`link:`); they
- * may stand in a manifest, too.
+/* `pack` makes tensors smaller before they cross a slow link, `unpack` (unpack.c) undoes it.
+ * The planner puts them at the two ends of a link; they may stand in a manifest, too.
  *
- * A packed frame has one tensor more: float32 [n, 3], for each of the others how it was packed
- * (0: as it was, 1: float16, 2: bytes), offset and step.
+ * First float32 becomes float16 or bytes, if the codec says so; then zstd makes any tensor
+ * smaller, if the codec says so and it can. A packed frame has one tensor more, packed.h.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
+#include "base/memory.h"
 #include "operator/builtin.h"
+#include "operator/packed.h"
 #include "operator/packing.h"
-
-enum { AS_IT_WAS, HALVES, BYTES, ROW = 3, TENSORS_MAX = 63 };
+#include "operator/planes.h"
+#include "tensor/tensor.h"
 
 static const struct brume_param pack_params[] = {
-    {"codec", BRUME_CHOICE, "f16", "f16: half the bytes; u8: a quarter, a byte with a scale",
-     "f16|u8", 0, 0},
+    {"codec", BRUME_CHOICE, "f16",
+     "float32 in fewer bits: f16, half the bytes; u8, a quarter, a byte with a scale; zstd: "
+     "any "
+     "tensor, without loss, if that makes it smaller; or one and then the other",
+     "f16|u8|zstd|f16+zstd|u8+zstd", 0, 0},
     {0},
 };
 
 static const struct brume_port pack_inputs[] = {
-    {"in", BRUME_ANY, "tensors; those of float32 become smaller"},
+    {"in", BRUME_ANY, "tensors"},
     {0},
 };
 
@@ -28,6 +33,35 @@ static const struct brume_port pack_outputs[] = {
     {"out", BRUME_ANY, "the same, packed; for unpack"},
     {0},
 };
+
+struct pack {
+    enum packed_numbers numbers;
+    struct planes *planes; /* NULL: without zstd */
+    size_t room;
+    void *scratch; /* numbers on their way to zstd */
+};
+
+static int pack_open(struct brume_call *call, void **ret_state)
+{
+    const char *codec = brume_param(call, "codec");
+    struct pack *pack = memory_new(1, sizeof(*pack));
+
+    pack->numbers = strncmp(codec, "f16", 3) == 0  ? PACKED_HALVES
+                    : strncmp(codec, "u8", 2) == 0 ? PACKED_BYTES
+                                                   : PACKED_AS_THEY_WERE;
+    pack->planes = strstr(codec, "zstd") != NULL ? planes_create() : NULL;
+    *ret_state = pack;
+    return 0;
+}
+
+static void pack_close(void *state)
+{
+    struct pack *pack = state;
+
+    planes_destroy(pack->planes);
+    free(pack->scratch);
+    free(pack);
+}
 
 static size_t count(const struct brume_tensor *tensor)
 {
@@ -39,51 +73,123 @@ static size_t count(const struct brume_tensor *tensor)
     return n;
 }
 
-/* Adds one tensor to the output, and says how in the row. */
-static int pack_one(struct brume_call *call, unsigned index, int code, float row[ROW])
+static void *scratch(struct pack *pack, size_t size)
 {
-    const struct brume_tensor *from = brume_input(call, 0, index);
-
-    if (from->type != BRUME_F32) {
-        row[0] = AS_IT_WAS;
-        return brume_forward(call, 0, 0, index);
+    if (size > pack->room) {
+        free(pack->scratch);
+        pack->scratch = malloc(size);
+        pack->room = pack->scratch != NULL ? size : 0;
     }
-    struct brume_tensor *to =
-        brume_output(call, 0, code == HALVES ? BRUME_F16 : BRUME_U8, from->rank, from->shape);
+    return pack->scratch;
+}
+
+static void convert(const struct pack *pack, const struct brume_tensor *from, void *to,
+                    struct packed_row *row)
+{
+    row->numbers = (int32_t)pack->numbers;
+    if (pack->numbers == PACKED_HALVES) {
+        packing_to_half(from->data, count(from), to);
+        return;
+    }
+    struct packing_scale scale = packing_scale_of(from->data, count(from));
+
+    row->offset = scale.offset;
+    row->step = scale.step;
+    packing_to_bytes(from->data, count(from), scale, to);
+}
+
+/* Adds the tensor as u8[m] if zstd makes it smaller: 1; 0: it does not. */
+static int squeeze(struct brume_call *call, struct pack *pack, const struct brume_tensor *from,
+                   struct packed_row *row)
+{
+    const void *bytes = NULL;
+    struct planes_form form = {.n = count(from),
+                               .width = tensor_type_size((enum tensor_type)from->type)};
+    long size = planes_pack(pack->planes, from->data, &form, &bytes);
+
+    if (size <= 0) {
+        return size < 0 ? brume_fail(call, "no memory to pack a tensor") : 0;
+    }
+    const uint32_t shape[] = {(uint32_t)size};
+    struct brume_tensor *to = brume_output(call, 0, BRUME_U8, 1, shape);
+
     if (to == NULL) {
         return brume_fail(call, "no memory to pack a tensor");
     }
-    row[0] = (float)code;
-    if (code == HALVES) {
-        packing_to_half(from->data, count(from), to->data);
-        return 0;
+    memcpy(to->data, bytes, (size_t)size);
+    row->type = (int32_t)from->type;
+    row->split = form.split;
+    row->rank = (int32_t)from->rank;
+    memcpy(row->shape, from->shape, from->rank * sizeof(*row->shape));
+    return 1;
+}
+
+/* Adds one tensor of float32 with its numbers in fewer bits. */
+static int pack_numbers(struct brume_call *call, struct pack *pack,
+                        const struct brume_tensor *from, struct packed_row *row)
+{
+    struct brume_tensor fewer = *from, *to;
+    int r = 0;
+
+    fewer.type = pack->numbers == PACKED_HALVES ? BRUME_F16 : BRUME_U8;
+    size_t size = count(from) * tensor_type_size((enum tensor_type)fewer.type);
+
+    if (pack->planes != NULL && size > 0) {
+        fewer.data = scratch(pack, size);
+        if (fewer.data == NULL) {
+            return brume_fail(call, "no memory to pack a tensor");
+        }
+        convert(pack, from, fewer.data, row);
+        r = squeeze(call, pack, &fewer, row);
     }
-    struct packing_scale scale = packing_scale_of(from->data, count(from));
-    row[1] = scale.offset;
-    row[2] = scale.step;
-    packing_to_bytes(from->data, count(from), scale, to->data);
+    if (r != 0) {
+        return r < 0 ? r : 0;
+    }
+    to = brume_output(call, 0, fewer.type, from->rank, from->shape);
+    if (to == NULL) {
+        return brume_fail(call, "no memory to pack a tensor");
+    }
+    if (fewer.data != from->data) {
+        memcpy(to->data, fewer.data, size);
+    } else {
+        convert(pack, from, to->data, row);
+    }
     return 0;
+}
+
+/* Adds one tensor to the output, and says how in the row. */
+static int pack_one(struct brume_call *call, struct pack *pack, unsigned index,
+                    struct packed_row *row)
+{
+    const struct brume_tensor *from = brume_input(call, 0, index);
+    int r = 0;
+
+    if (from->type == BRUME_F32 && pack->numbers != PACKED_AS_THEY_WERE) {
+        return pack_numbers(call, pack, from, row);
+    }
+    if (pack->planes != NULL) {
+        r = squeeze(call, pack, from, row);
+    }
+    return r == 0 ? brume_forward(call, 0, 0, index) : r < 0 ? r : 0;
 }
 
 static int pack_process(struct brume_call *call, void *state)
 {
-    int code = strcmp(brume_param(call, "codec"), "u8") == 0 ? BYTES : HALVES;
     unsigned n = brume_input_count(call, 0);
-    float rows[TENSORS_MAX][ROW] = {{0}};
-    const uint32_t shape[] = {n, ROW};
-    int ret = 0;
+    struct packed_row rows[PACKED_TENSORS_MAX] = {0};
+    const uint32_t shape[] = {n, PACKED_ROW};
+    int r = 0;
 
-    (void)state;
-    if (n > TENSORS_MAX) {
+    if (n > PACKED_TENSORS_MAX) {
         return brume_fail(call, "a frame of %u tensors; at most %d can be packed", n,
-                          TENSORS_MAX);
+                          PACKED_TENSORS_MAX);
     }
-    for (unsigned i = 0; i < n && ret == 0; i++) {
-        ret = pack_one(call, i, code, rows[i]);
+    for (unsigned i = 0; i < n && r == 0; i++) {
+        r = pack_one(call, state, i, &rows[i]);
     }
-    struct brume_tensor *how = ret == 0 ? brume_output(call, 0, BRUME_F32, 2, shape) : NULL;
+    struct brume_tensor *how = r == 0 ? brume_output(call, 0, BRUME_I32, 2, shape) : NULL;
     if (how == NULL) {
-        return ret < 0 ? ret : brume_fail(call, "no memory to pack a frame");
+        return r < 0 ? r : brume_fail(call, "no memory to pack a frame");
     }
     memcpy(how->data, rows, n * sizeof(*rows));
     struct brume_view view = brume_view(call, 0);
@@ -98,67 +204,7 @@ const struct brume_operator builtin_pack = {
     .params = pack_params,
     .inputs = pack_inputs,
     .outputs = pack_outputs,
+    .open = pack_open,
     .process = pack_process,
-};
-
-static const struct brume_port unpack_inputs[] = {
-    {"in", BRUME_ANY, "what pack has packed"},
-    {0},
-};
-
-static const struct brume_port unpack_outputs[] = {
-    {"out", BRUME_ANY, "tensors as they were, but for the precision that was lost"},
-    {0},
-};
-
-static int unpack_one(struct brume_call *call, unsigned index, const float row[ROW])
-{
-    static const enum brume_type types[] = {[HALVES] = BRUME_F16, [BYTES] = BRUME_U8};
-    const struct brume_tensor *from = brume_input(call, 0, index);
-
-    if (row[0] == AS_IT_WAS) {
-        return brume_forward(call, 0, 0, index);
-    }
-    if ((row[0] != HALVES && row[0] != BYTES) || from->type != types[(int)row[0]]) {
-        return brume_fail(call, "tensor %u was not packed by `pack`", index);
-    }
-    struct brume_tensor *to = brume_output(call, 0, BRUME_F32, from->rank, from->shape);
-    if (to == NULL) {
-        return brume_fail(call, "no memory to unpack a tensor");
-    }
-    if (row[0] == HALVES) {
-        packing_from_half(from->data, count(from), to->data);
-    } else {
-        packing_from_bytes(from->data, count(from), (struct packing_scale){row[1], row[2]},
-                           to->data);
-    }
-    return 0;
-}
-
-static int unpack_process(struct brume_call *call, void *state)
-{
-    unsigned n = brume_input_count(call, 0);
-    const struct brume_tensor *how = n > 0 ? brume_input(call, 0, n - 1) : NULL;
-    int ret = 0;
-
-    (void)state;
-    if (how == NULL || how->type != BRUME_F32 || how->rank != 2 || how->shape[0] != n - 1 ||
-        how->shape[1] != ROW) {
-        return brume_fail(call, "the frame was not packed by `pack`");
-    }
-    for (unsigned i = 0; i + 1 < n && ret == 0; i++) {
-        ret = unpack_one(call, i, (const float *)how->data + (size_t)i * ROW);
-    }
-    struct brume_view view = brume_view(call, 0);
-    brume_set_view(call, 0, &view);
-    return ret;
-}
-
-const struct brume_operator builtin_unpack = {
-    .abi = BRUME_ABI,
-    .name = "unpack",
-    .summary = "undoes `pack` on the other side of the link",
-    .inputs = unpack_inputs,
-    .outputs = unpack_outputs,
-    .process = unpack_process,
+    .close = pack_close,
 };

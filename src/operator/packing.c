@@ -113,3 +113,54 @@ void packing_from_bytes(const uint8_t *restrict from, size_t n, struct packing_s
         to[i] = scale.offset + scale.step * (float)from[i];
     }
 }
+
+/* The usual widths have loops of their own, which the compiler makes vectors of. */
+void packing_split(const uint8_t *restrict from, size_t n, size_t width, uint8_t *restrict to)
+{
+    if (width == 4) {
+        for (size_t i = 0; i < n; i++) {
+            to[i] = from[4 * i];
+            to[n + i] = from[4 * i + 1];
+            to[2 * n + i] = from[4 * i + 2];
+            to[3 * n + i] = from[4 * i + 3];
+        }
+        return;
+    }
+    if (width == 2) {
+        for (size_t i = 0; i < n; i++) {
+            to[i] = from[2 * i];
+            to[n + i] = from[2 * i + 1];
+        }
+        return;
+    }
+    for (size_t byte = 0; byte < width; byte++) {
+        for (size_t i = 0; i < n; i++) {
+            to[byte * n + i] = from[width * i + byte];
+        }
+    }
+}
+
+void packing_join(const uint8_t *restrict from, size_t n, size_t width, uint8_t *restrict to)
+{
+    if (width == 4) {
+        for (size_t i = 0; i < n; i++) {
+            to[4 * i] = from[i];
+            to[4 * i + 1] = from[n + i];
+            to[4 * i + 2] = from[2 * n + i];
+            to[4 * i + 3] = from[3 * n + i];
+        }
+        return;
+    }
+    if (width == 2) {
+        for (size_t i = 0; i < n; i++) {
+            to[2 * i] = from[i];
+            to[2 * i + 1] = from[n + i];
+        }
+        return;
+    }
+    for (size_t byte = 0; byte < width; byte++) {
+        for (size_t i = 0; i < n; i++) {
+            to[width * i + byte] = from[byte * n + i];
+        }
+    }
+}

@@ -1,5 +1,5 @@
-/* Numbers in fewer bits, for slow links: half precision, or one byte with an offset and a step.
- * Arrays of any length; nothing is kept. */
+/* Numbers in fewer bits, for slow links: half precision, or one byte with an offset and a step;
+ * and their bytes in another order. Arrays of any length; nothing is kept. */
 #ifndef OPERATOR_PACKING_H
 #define OPERATOR_PACKING_H
 
@@ -20,5 +20,9 @@ void packing_to_bytes(const float *restrict from, size_t n, struct packing_scale
                       uint8_t *restrict to);
 void packing_from_bytes(const uint8_t *restrict from, size_t n, struct packing_scale scale,
                         float *restrict to);
+
+/* n elements of `width` bytes as planes: all first bytes, then all second ones, …; and back. */
+void packing_split(const uint8_t *restrict from, size_t n, size_t width, uint8_t *restrict to);
+void packing_join(const uint8_t *restrict from, size_t n, size_t width, uint8_t *restrict to);
 
 #endif

@@ -301,7 +301,6 @@ static bool has_memory(const struct graph *graph)
 static unsigned window(const struct deploy *deploy, unsigned longest)
 {
     const struct plan *plan = deploy->plan;
-    unsigned most = plan->problem->window;
     double frames = fmax(longest, ceil(2 * plan->rate * plan->latency));
 
     frames = has_memory(plan->problem->graph) ? fmax(frames, CHECKPOINT_FRAMES) : frames;
@@ -316,7 +315,7 @@ static unsigned window(const struct deploy *deploy, unsigned longest)
         frames = bytes > 0 ? fmin(frames, fmin(left, (double)KEPT_MOST) / bytes) : frames;
     }
     frames = fmax(frames, (double)plan->n_groups + 1);
-    return (unsigned)(most > 0 ? fmin(frames, most) : frames);
+    return (unsigned)(plan->problem->window > 0 ? fmin(frames, plan->problem->window) : frames);
 }
 
 static void fill_channels(struct deploy *deploy)
@@ -345,17 +344,26 @@ static void fill_channels(struct deploy *deploy)
     }
 }
 
+/* Whether two groups run on one device, and nowhere else. */
+static bool share_device(const struct plan *plan, unsigned one, unsigned two)
+{
+    const struct plan_group *a = &plan->groups[one], *b = &plan->groups[two];
+
+    return a->n_replicas == 1 && b->n_replicas == 1 &&
+           a->replicas[0].device == b->replicas[0].device;
+}
+
 /* The channels stand as the walk comes to them. */
 static void pack_channels(struct deploy *deploy)
 {
-    static const char *const codecs[] = {[GRAPH_LINK_F16] = "f16", [GRAPH_LINK_U8] = "u8"};
     struct channel_walk walk = {0};
 
     for (size_t i = 0; channel_next(deploy, &walk); i++) {
         const struct planner_flow *flow = &deploy->plan->problem->flows[walk.flow];
 
-        if (flow->packed > 0) {
-            deploy_pack(deploy->deployment, i, codecs[flow->link]);
+        if (flow->codec != GRAPH_CODEC_NONE &&
+            !share_device(deploy->plan, walk.from_group, walk.to_group)) {
+            deploy_pack(deploy->deployment, i, graph_codec_name(flow->codec));
         }
     }
 }

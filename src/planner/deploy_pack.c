@@ -100,10 +100,23 @@ static void add_unpack(struct deployment *deployment, const struct deployment_ch
     }
 }
 
+/* "detect#0-f16-zstd"; of another port than the first "route-1-zstd". */
+static char *pack_name(const struct deployment_channel *channel, const char *codec)
+{
+    char *name = channel->from_port == 0 ? memory_format("%s-%s", channel->from_operator, codec)
+                                         : memory_format("%s-%u-%s", channel->from_operator,
+                                                         channel->from_port, codec);
+
+    for (char *at = name; (at = strchr(at, '+')) != NULL;) {
+        *at = '-';
+    }
+    return name;
+}
+
 void deploy_pack(struct deployment *deployment, size_t index, const char *codec)
 {
     struct deployment_channel *channel = &deployment->channels[index];
-    cleanup(memory_free) char *name = memory_format("%s-%s", channel->from_operator, codec);
+    cleanup(memory_free) char *name = pack_name(channel, codec);
 
     if (find(deployment, name) == deployment->n_operators) {
         add_pack(deployment, channel, name, codec);

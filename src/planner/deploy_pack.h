@@ -6,8 +6,8 @@
 
 struct deployment;
 
-/* Packs what goes over a channel with `codec` ("f16", "u8"): `pack` behind the sender, once,
- * and `unpack` before those that read it in the receiving group. */
+/* Packs what goes over a channel with `codec` (a codec of the operator `pack`): `pack` behind
+ * the sender, once, and `unpack` before those that read it in the receiving group. */
 void deploy_pack(struct deployment *deployment, size_t index, const char *codec);
 
 #endif

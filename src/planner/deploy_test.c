@@ -84,8 +84,8 @@ static const char *input_of(const struct deployment *deployment, const char *nam
     return step != NULL && step->n_inputs > 0 ? step->inputs[0].from : "";
 }
 
-/* Links so slow that a quarter of the bytes is a better plan. */
-static struct deployed deploy_slowly(struct street *street, enum graph_link link)
+/* Two devices, the network cut between them, and links of `rate` bytes/s. */
+static struct deployed deploy_cut(struct street *street, double rate)
 {
     static const struct planner_place places[] = {{"camera", "device-1"},
                                                   {"boxes", "device-2"}};
@@ -95,12 +95,13 @@ static struct deployed deploy_slowly(struct street *street, enum graph_link link
 
     street_measure(street, "small", 1);
     for (unsigned i = 0; i < 2; i++) {
-        street->devices[i].link_rate = 200000;
+        street->devices[i].link_rate = rate;
     }
     for (unsigned i = 0; i <= STREET_LAYERS; i++) {
         street->tensors[i].shape.type = TENSOR_F32;
     }
-    street->operators[3].link = link;
+    street->outputs[0] = 1000000; /* no way to leave the camera at its start, */
+    street->outputs[3] = 2000000; /* nor the network at its end */
     street->input.replicas = 1;
     street->input.places = places;
     street->input.n_places = 2;
@@ -112,6 +113,13 @@ static struct deployed deploy_slowly(struct street *street, enum graph_link link
     }
     deployed.deployment = plan_deploy(deployed.plan);
     return deployed;
+}
+
+/* Links so slow that a quarter of the bytes is a better plan. */
+static struct deployed deploy_slowly(struct street *street, enum graph_link link)
+{
+    street->operators[3].link = link;
+    return deploy_cut(street, 200000);
 }
 
 static void tensors_are_packed_on_slow_links_where_the_manifest_allows_it(void **state)
@@ -133,6 +141,112 @@ static void tensors_are_packed_on_slow_links_where_the_manifest_allows_it(void *
     const char *unpack = input_of(deployment, "detect#1");
     assert_string_equal(deployment_operator(deployment, unpack)->use, "unpack");
     assert_string_equal(input_of(deployment, unpack), "detect#0-u8");
+}
+
+static void zstd_needs_no_word_in_the_manifest_and_comes_with_slow_links_only(void **state)
+{
+    cleanup(street_destroyp) struct street *street = street_create(2);
+
+    (void)state;
+    street_pack(street, "small", 0.6);
+    cleanup(deployed_finish) struct deployed slow = deploy_cut(street, 200000);
+    cleanup(deployed_finish) struct deployed fast = deploy_cut(street, 125e6);
+    cleanup(memory_free) char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_sound(slow.deployment);
+    assert_string_equal(param(slow.deployment, "detect#0-zstd", "codec"), "zstd");
+    assert_null(deployment_operator(fast.deployment, "detect#0-zstd"));
+    for (size_t i = 0; i < fast.problem->n_flows; i++) {
+        assert_int_equal(fast.problem->flows[i].codec, GRAPH_CODEC_NONE);
+    }
+    plan_explain(slow.plan, false, out);
+    fclose(out);
+    assert_non_null(strstr(text, "detect@5 crosses links as zstd: 104 kB instead of 173 kB"));
+}
+
+static void zstd_goes_on_top_of_fewer_bits(void **state)
+{
+    cleanup(street_destroyp) struct street *street = street_create(2);
+
+    (void)state;
+    street_pack(street, "small", 0.6);
+    cleanup(deployed_finish) struct deployed both = deploy_slowly(street, GRAPH_LINK_U8);
+
+    assert_sound(both.deployment);
+    assert_string_equal(param(both.deployment, "detect#0-u8-zstd", "codec"), "u8+zstd");
+}
+
+static void where_zstd_saves_next_to_nothing_it_is_left_out(void **state)
+{
+    cleanup(street_destroyp) struct street *street = street_create(2);
+
+    (void)state;
+    street_pack(street, "small", 0.97);
+    cleanup(deployed_finish) struct deployed exact = deploy_slowly(street, GRAPH_LINK_EXACT);
+
+    assert_null(deployment_operator(exact.deployment, "detect#0-zstd"));
+}
+
+static void a_codec_may_be_pinned_within_what_the_manifest_allows(void **state)
+{
+    cleanup(street_destroyp) struct street *street = street_create(2);
+
+    (void)state;
+    street_pack(street, "small", 0.6);
+    street->input.codec_pinned = true;
+    street->input.codec = GRAPH_CODEC_F16;
+    cleanup(deployed_finish) struct deployed half = deploy_slowly(street, GRAPH_LINK_U8);
+    cleanup(deployed_finish) struct deployed exact = deploy_slowly(street, GRAPH_LINK_EXACT);
+
+    street->input.codec = GRAPH_CODEC_NONE;
+    cleanup(deployed_finish) struct deployed none = deploy_slowly(street, GRAPH_LINK_U8);
+
+    assert_string_equal(param(half.deployment, "detect#0-f16", "codec"), "f16");
+    assert_null(deployment_operator(exact.deployment, "detect#0-f16"));
+    assert_int_equal(none.deployment->n_operators, STREET_OPERATORS + 1);
+}
+
+static void what_stays_on_a_device_is_not_packed(void **state)
+{
+    cleanup(street_destroyp) struct street *street = street_create(1);
+    static const unsigned cuts[] = {5};
+
+    (void)state;
+    street_pack(street, "small", 0.6);
+    street->input.codec_pinned = true;
+    street->input.codec = GRAPH_CODEC_ZSTD;
+    street->input.cut_pinned = true;
+    street->input.cuts = cuts;
+    street->input.n_cuts = 1;
+    cleanup(deployed_finish) struct deployed packed = deploy(street);
+
+    street->input.codec = GRAPH_CODEC_NONE;
+    cleanup(deployed_finish) struct deployed plain = deploy(street);
+
+    assert_int_equal(packed.deployment->n_stages, 2);
+    assert_int_equal(packed.deployment->n_operators, plain.deployment->n_operators);
+    assert_true(packed.plan->rate == plain.plan->rate);
+}
+
+static void packing_takes_time_at_both_ends(void **state)
+{
+    cleanup(street_destroyp) struct street *street = street_create(2);
+
+    (void)state;
+    street_pack(street, "small", 0.6);
+    cleanup(deployed_finish) struct deployed packed = deploy_slowly(street, GRAPH_LINK_EXACT);
+    double rate = packed.plan->rate;
+
+    street->input.codec_pinned = true;
+    street->input.codec = GRAPH_CODEC_NONE;
+    cleanup(deployed_finish) struct deployed plain = deploy_slowly(street, GRAPH_LINK_EXACT);
+
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(packed.plan->devices[i].cpu / rate >
+                    plain.plan->devices[i].cpu / plain.plan->rate);
+    }
 }
 
 static void parts_of_a_cut_network_say_their_layers_and_read_each_other(void **state)
@@ -270,6 +384,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(on_one_device_everything_is_one_stage),
         cmocka_unit_test(tensors_are_packed_on_slow_links_where_the_manifest_allows_it),
+        cmocka_unit_test(zstd_needs_no_word_in_the_manifest_and_comes_with_slow_links_only),
+        cmocka_unit_test(zstd_goes_on_top_of_fewer_bits),
+        cmocka_unit_test(where_zstd_saves_next_to_nothing_it_is_left_out),
+        cmocka_unit_test(a_codec_may_be_pinned_within_what_the_manifest_allows),
+        cmocka_unit_test(what_stays_on_a_device_is_not_packed),
+        cmocka_unit_test(packing_takes_time_at_both_ends),
         cmocka_unit_test(parts_of_a_cut_network_say_their_layers_and_read_each_other),
         cmocka_unit_test(a_flow_that_passes_groups_by_has_room_for_the_whole_window),
         cmocka_unit_test(no_more_frames_are_under_way_than_was_said),

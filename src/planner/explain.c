@@ -176,28 +176,69 @@ static void explain_cuts(const struct plan *plan, FILE *out)
             problem->types[problem->device_type[0]].name);
 }
 
-static const char *const links[] = {
-    [GRAPH_LINK_EXACT] = "exact", [GRAPH_LINK_F16] = "f16", [GRAPH_LINK_U8] = "u8"};
-
-/* How the tensors of networks cross links. */
-static enum graph_link link_of(const struct planner_problem *problem)
+/* The group that an atom is in. */
+static unsigned group_of(const struct plan *plan, unsigned atom)
 {
-    enum graph_link link = GRAPH_LINK_EXACT;
+    unsigned group = 0;
+
+    while (plan->groups[group].to <= atom) {
+        group++;
+    }
+    return group;
+}
+
+/* Whether the flow crosses a link, and is packed for it. */
+static bool is_packed(const struct plan *plan, const struct planner_flow *flow)
+{
+    const struct plan_group *from = &plan->groups[group_of(plan, flow->from)];
+
+    for (size_t i = 0; i < flow->n_to && flow->codec != GRAPH_CODEC_NONE; i++) {
+        const struct plan_group *to = &plan->groups[group_of(plan, flow->to[i])];
+
+        if (to != from && (to->n_replicas > 1 || from->n_replicas > 1 ||
+                           to->replicas[0].device != from->replicas[0].device)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The codec of what crosses links; of several the one that makes it smallest. */
+static enum graph_codec codec_of(const struct plan *plan)
+{
+    enum graph_codec codec = GRAPH_CODEC_NONE;
+
+    for (size_t i = 0; i < plan->problem->n_flows; i++) {
+        const struct planner_flow *flow = &plan->problem->flows[i];
+
+        codec = flow->codec > codec && is_packed(plan, flow) ? flow->codec : codec;
+    }
+    return codec;
+}
+
+/* A line for each flow that is packed for a link. */
+static void explain_packed(const struct plan *plan, FILE *out)
+{
+    const struct planner_problem *problem = plan->problem;
+    double factor = problem->types[problem->device_type[0]].packing;
 
     for (size_t i = 0; i < problem->n_flows; i++) {
         const struct planner_flow *flow = &problem->flows[i];
+        const struct planner_atom *from = &problem->atoms[flow->from];
+        char raw[TEXT], size[TEXT], pack[TEXT], unpack[TEXT], at[TEXT] = "";
 
-        link = flow->packed > 0 && flow->link > link ? flow->link : link;
-    }
-    return link;
-}
-
-static void explain_packed(const struct plan *plan, FILE *out)
-{
-    enum graph_link link = link_of(plan->problem);
-
-    if (link != GRAPH_LINK_EXACT) {
-        fprintf(out, "tensors cross links as %s\n", links[link]);
+        if (!is_packed(plan, flow)) {
+            continue;
+        }
+        if (from->model) {
+            snprintf(at, sizeof(at), "@%u", from->to);
+        }
+        fprintf(
+            out, "%s%s crosses links as %s: %s instead of %s, %s to pack and %s to unpack\n",
+            operator_name(problem, flow->from), at, graph_codec_name(flow->codec),
+            with_unit((double)flow->size, "B", size), with_unit((double)flow->raw, "B", raw),
+            with_unit(flow->pack * factor, "s", pack),
+            with_unit(flow->unpack * factor, "s", unpack));
     }
 }
 
@@ -318,7 +359,7 @@ json_t *plan_to_json(const struct plan *plan)
     }
     return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:b, s:f, s:b, s:o, s:o, s:o, s:o}",
                      "application", plan->problem->graph->name, "link",
-                     links[link_of(plan->problem)], "rate", plan->rate, "latency_ms",
+                     graph_codec_name(codec_of(plan)), "rate", plan->rate, "latency_ms",
                      plan->latency * 1000, "traffic", plan->traffic, "bound", plan->bound,
                      "gap", plan->gap, "exact", plan->exact, "single_rate", plan->single_rate,
                      "unmet", plan->unmet, "groups", groups_to_json(plan), "devices",

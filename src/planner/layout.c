@@ -89,7 +89,8 @@ static void loads_clear(struct layout_weight *weight)
 /* What goes over the channels of a group, per frame. */
 struct totals {
     double sent_bytes, sent_frames, received_bytes, received_frames;
-    double packing; /* CPU time, in bytes sent */
+    double packing; /* CPU time, but for the factor of the type */
+    double longest; /* of these the longest in one piece */
 };
 
 /* Frames that a device gives to itself do not cross its link, and cost it less CPU. When both
@@ -119,6 +120,46 @@ static void channel_spare(struct layout_weight *weight, const struct layout *lay
     }
 }
 
+bool layout_stays(const struct layout *layout, unsigned from, unsigned to)
+{
+    int sender = layout->groups[from].single;
+
+    return sender != LAYOUT_TEAM && sender == layout->groups[to].single;
+}
+
+static void packing_add(struct totals *totals, double seconds)
+{
+    totals->packing += seconds;
+    totals->longest = fmax(totals->longest, seconds);
+}
+
+/* One channel of a flow, to the group `to`. `packed`: it was packed for another already.
+ * Returns whether it is packed now. */
+static bool channel_add(struct layout_weight *weight, const struct layout *layout,
+                        const struct planner_flow *flow, unsigned to, bool packed,
+                        struct totals *totals)
+{
+    unsigned from = weight->group_of[flow->from];
+    bool codec = flow->codec != GRAPH_CODEC_NONE, stays = layout_stays(layout, from, to);
+    double size = (double)(codec && stays ? flow->raw : flow->size);
+
+    if (weight->upstream[to] != -1 && weight->upstream[to] != (int)from) {
+        weight->upstream[to] = -2;
+    } else {
+        weight->upstream[to] = (int)from;
+    }
+    totals[from].sent_bytes += size;
+    totals[from].sent_frames += 1;
+    totals[to].received_bytes += size;
+    totals[to].received_frames += 1;
+    if (codec && !stays) {
+        packing_add(&totals[from], packed ? 0 : flow->pack);
+        packing_add(&totals[to], flow->unpack);
+    }
+    channel_spare(weight, layout, from, to, size);
+    return packed || (codec && !stays);
+}
+
 /* Walks the channels: one for each flow and group that reads it. A team that is fed by more
  * than one group is not allowed. */
 static bool channels_add(struct layout_weight *weight, const struct layout *layout,
@@ -133,27 +174,16 @@ static bool channels_add(struct layout_weight *weight, const struct layout *layo
         if (flow->from >= end) {
             continue;
         }
-        unsigned from = weight->group_of[flow->from], last = from;
+        unsigned last = weight->group_of[flow->from];
+        bool packed = false;
 
         for (size_t j = 0; j < flow->n_to && flow->to[j] < end; j++) {
             unsigned to = weight->group_of[flow->to[j]];
 
-            if (to == last) {
-                continue;
+            if (to != last) {
+                packed = channel_add(weight, layout, flow, to, packed, totals);
+                last = to;
             }
-            last = to;
-            if (weight->upstream[to] != -1 && weight->upstream[to] != (int)from) {
-                weight->upstream[to] = -2;
-            } else {
-                weight->upstream[to] = (int)from;
-            }
-            totals[from].sent_bytes += (double)flow->size;
-            totals[from].sent_frames += 1;
-            totals[to].received_bytes += (double)flow->size;
-            totals[to].received_frames += 1;
-            totals[from].packing += (double)flow->packed * LAYOUT_PACK;
-            totals[to].packing += (double)flow->packed * LAYOUT_UNPACK;
-            channel_spare(weight, layout, from, to, (double)flow->size);
         }
     }
     for (unsigned i = 0; i < layout->n_groups; i++) {
@@ -230,10 +260,11 @@ static void member_add(struct layout_weight *weight, const struct layout *layout
     size_t at = problem_type_index(problem, number, group->from, group->to);
     struct layout_load *load = &weight->loads[device];
     double cores = problem->devices[device].cores;
-    double per_second = fmin(1, cores) / fmax(problem->longest[at], 1 / RATE_MOST);
+    double longest = fmax(problem->longest[at], totals->longest * type->packing);
+    double per_second = fmin(1, cores) / fmax(longest, 1 / RATE_MOST);
     double amounts[LAYOUT_LINES] = {
         problem->cost[at] + totals->sent_frames * type->send_frame +
-            (totals->sent_bytes + totals->packing) * type->send_byte +
+            totals->sent_bytes * type->send_byte + totals->packing * type->packing +
             totals->received_frames * type->receive_frame +
             totals->received_bytes * type->receive_byte,
         totals->sent_bytes,

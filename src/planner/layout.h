@@ -11,11 +11,6 @@
 
 enum { LAYOUT_TEAM = -1, LAYOUT_NONE = -1 };
 
-/* CPU time to pack and unpack a byte of float32, as a multiple of that to send one: measured
- * with operator/packing.c. */
-#define LAYOUT_PACK   2.0
-#define LAYOUT_UNPACK 1.2
-
 struct layout_group {
     uint16_t from, to; /* atoms */
     int16_t single;    /* device, or LAYOUT_TEAM */
@@ -52,6 +47,9 @@ struct layout_weight {
     int upstream[PLANNER_GROUPS_MAX];  /* the one group it gets frames from; -1 none, -2 many */
     double share[PLANNER_DEVICES_MAX]; /* y of each team member, after layout_rate() */
 };
+
+/* Whether all frames between the groups stay on one device: they are not packed, then. */
+bool layout_stays(const struct layout *layout, unsigned from, unsigned to);
 
 /* Weighs a layout, which may be the beginning of one: then what flows to later atoms is left
  * out, and every answer is a bound for whatever is added. False: it is not allowed, by pins,

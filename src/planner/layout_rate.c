@@ -147,10 +147,11 @@ static bool is_member(const struct layout *layout, unsigned group, size_t device
 static double channel_delay(const struct layout_weight *weight, const struct layout *layout,
                             unsigned from, unsigned to, const struct planner_flow *flow)
 {
-    double size = (double)flow->size, packed = (double)flow->packed;
     const struct planner_problem *problem = weight->problem;
-    bool local = layout->groups[from].single != LAYOUT_TEAM &&
-                 layout->groups[from].single == layout->groups[to].single;
+    bool local = layout_stays(layout, from, to);
+    bool packed = flow->codec != GRAPH_CODEC_NONE && !local;
+    double size = (double)(flow->codec != GRAPH_CODEC_NONE && local ? flow->raw : flow->size);
+    double pack = packed ? flow->pack : 0, unpack = packed ? flow->unpack : 0;
     double send = 0, receive = 0;
 
     for (size_t i = 0; i < weight->n_devices; i++) {
@@ -161,13 +162,13 @@ static double channel_delay(const struct layout_weight *weight, const struct lay
 
         link += local ? 0 : device->link_latency;
         if (is_member(layout, from, i)) {
-            send = fmax(send, link + (type->send_frame +
-                                      type->send_byte * (size + packed * LAYOUT_PACK)) /
+            send = fmax(send, link + (type->send_frame + type->send_byte * size +
+                                      type->packing * pack) /
                                          speed);
         }
         if (is_member(layout, to, i)) {
             receive = fmax(receive, link + (type->receive_frame + type->receive_byte * size +
-                                            type->send_byte * packed * LAYOUT_UNPACK) /
+                                            type->packing * unpack) /
                                                speed);
         }
     }

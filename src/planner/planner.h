@@ -29,6 +29,7 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "graph/codec.h"
 #include "graph/graph.h"
 #include "planner/profile.h"
 
@@ -87,12 +88,13 @@ struct planner_input {
     size_t n_devices;
     const struct planner_device *devices; /* a new device is best added at the end */
     struct planner_constants constants;
-    unsigned cuts_most;   /* candidate cuts per model; 0: PLANNER_CUTS */
-    int replicas;         /* 0: free; 1: off; N: at most N processes per group */
-    unsigned window;      /* most frames under way between a source and its sinks; 0: free */
-    enum graph_link link; /* tensors that may are packed like this when they cross a link */
-    bool cut_pinned;      /* models are cut at `cuts` and nowhere else (n_cuts 0: not cut),
-                             whatever the manifest says */
+    unsigned cuts_most;     /* candidate cuts per model; 0: PLANNER_CUTS */
+    int replicas;           /* 0: free; 1: off; N: at most N processes per group */
+    enum graph_codec codec; /* tensors that may are packed like this when they cross a link */
+    bool codec_pinned;      /* planner_plan(): like this and in no other way */
+    bool cut_pinned;        /* models are cut at `cuts` and nowhere else (n_cuts 0: not cut),
+                               whatever the manifest says */
+    unsigned window;        /* most frames under way between a source and its sinks; 0: free */
     size_t n_cuts;
     const unsigned *cuts; /* rising; each must be legal in every model of the graph */
     size_t n_places;
@@ -114,9 +116,10 @@ struct planner_atom {
 struct planner_flow {
     unsigned from; /* atom */
     unsigned port;
-    uint64_t size;   /* bytes per frame, on a link */
-    uint64_t packed; /* bytes of float32 that are packed for it; 0: none */
-    enum graph_link link;
+    uint64_t size; /* bytes per frame, on a link */
+    uint64_t raw;  /* and before they are packed for it */
+    enum graph_codec codec;
+    double pack, unpack; /* CPU seconds per frame, times the type's `packing` */
     size_t n_to;
     unsigned *to; /* atoms, rising */
 };
@@ -124,6 +127,7 @@ struct planner_flow {
 struct planner_type {
     char *name;
     double send_frame, receive_frame, send_byte, receive_byte; /* CPU seconds */
+    double packing; /* how much longer codecs take than on the first type that tried them */
 };
 
 enum planner_boundary { BOUNDARY_FREE, BOUNDARY_CLOSED, BOUNDARY_CUT };
@@ -231,8 +235,9 @@ struct plan {
  * them. -ENODEV: nothing fits the memory of the devices, or the pins contradict. */
 int planner_solve(const struct planner_problem *problem, struct plan **ret_plan,
                   struct error *err);
-/* Prepares and solves; where operators allow it, also with packed tensors, and keeps that only
- * if it is better by more than a hundredth. Replaces what the pointers hold. */
+/* Prepares and solves; where links may be what limits, also with packed tensors: by zstd, which
+ * loses nothing, and with less precision where operators allow it. Keeps that only if it is
+ * better by more than a hundredth. Replaces what the pointers hold. */
 int planner_plan(const struct planner_input *input, struct planner_problem **problem,
                  struct plan **plan, struct error *err);
 void plan_destroy(struct plan *plan);

@@ -141,22 +141,6 @@ static int prepare_atoms(struct prepare *prepare, struct error *err)
     return 0;
 }
 
-/* Tensors of a network that cross a link in fewer bits: `size` bytes of which `floats` are
- * float32. */
-static void pack_flow(const struct prepare *prepare, size_t operator, uint64_t floats,
-                      struct planner_flow *flow)
-{
-    static const unsigned parts[] = {[GRAPH_LINK_F16] = 2, [GRAPH_LINK_U8] = 4};
-    enum graph_link allowed = prepare->input->graph->operators[operator].link;
-    enum graph_link wanted = prepare->input->link;
-
-    flow->link = allowed < wanted ? allowed : wanted;
-    if (flow->link != GRAPH_LINK_EXACT && floats <= flow->size) {
-        flow->packed = floats;
-        flow->size -= floats - floats / parts[flow->link];
-    }
-}
-
 /* Remembers that atom `to` reads the flow; atoms come in rising order. */
 static void flow_read(struct planner_flow *flow, unsigned to)
 {
@@ -172,7 +156,7 @@ static struct planner_flow *add_flow(struct planner_problem *problem, unsigned f
 {
     problem->flows = memory_grow(problem->flows, problem->n_flows, sizeof(*problem->flows));
     problem->flows[problem->n_flows] =
-        (struct planner_flow){.from = from, .port = port, .size = size};
+        (struct planner_flow){.from = from, .port = port, .size = size, .raw = size};
     return &problem->flows[problem->n_flows++];
 }
 
@@ -192,14 +176,8 @@ static void add_port(struct prepare *prepare, size_t operator, unsigned port)
             if (flow == NULL) {
                 uint64_t size = prepare_output(prepare->input, operator, port);
 
-                const struct model *model = prepare->input->operators[operator].model;
-
                 flow = add_flow(prepare->problem, prepare->first_atom[operator + 1] - 1, port,
                                 size > 0 ? size : OUTPUT_GUESS);
-                if (model != NULL) {
-                    pack_flow(prepare, operator, model_live_floats(model, model->n_layers),
-                              flow);
-                }
             }
             flow_read(flow, prepare->first_atom[i]);
         }
@@ -220,7 +198,6 @@ static void prepare_flows(struct prepare *prepare)
             size_t at = problem->atoms[atom].to;
             struct planner_flow *flow = add_flow(problem, atom, 0, model_live_size(model, at));
 
-            pack_flow(prepare, i, model_live_floats(model, at), flow);
             flow_read(flow, atom + 1);
         }
         for (unsigned port = 0; type->outputs != NULL && type->outputs[port].name != NULL;
@@ -258,6 +235,7 @@ int planner_prepare(const struct planner_input *input, struct planner_problem **
     if (r < 0) {
         return r;
     }
+    prepare_packing(&prepare);
     prepare_times(&prepare);
     *ret_problem = STEAL(problem);
     return 0;

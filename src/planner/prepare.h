@@ -1,4 +1,4 @@
-/* How a problem is made; private to prepare.c and its two helpers. */
+/* How a problem is made; private to prepare.c and its helpers. */
 #ifndef PLANNER_PREPARE_H
 #define PLANNER_PREPARE_H
 
@@ -12,6 +12,9 @@ struct prepare {
 
 /* prepare_devices.c: types, devices, and where each atom may run. */
 int prepare_devices(struct prepare *prepare, struct error *err);
+
+/* prepare_packing.c: packs the flows that may be and get smaller. */
+void prepare_packing(struct prepare *prepare);
 
 /* prepare_times.c: times and memory from the profiles, estimates where they are silent. */
 void prepare_times(struct prepare *prepare);

@@ -45,6 +45,7 @@ static int type_number(struct planner_problem *problem, const struct planner_inp
         .receive_frame = or_default(constants->receive_frame, defaults.receive_frame),
         .send_byte = or_default(constants->send_byte, defaults.send_byte),
         .receive_byte = or_default(constants->receive_byte, defaults.receive_byte),
+        .packing = 1,
     };
     return 0;
 }

@@ -194,7 +194,7 @@ static double guess(const struct times *times, size_t atom)
         for (size_t j = 0; j < flow->n_to; j++) {
             touches |= flow->to[j] == atom;
         }
-        bytes += touches ? (double)flow->size : 0;
+        bytes += touches ? (double)flow->raw : 0;
     }
     return OPERATOR_SECONDS + bytes * OPERATOR_BYTE;
 }
@@ -247,7 +247,7 @@ static void atom_memory(struct times *times, unsigned atom)
         for (size_t j = 0; j < flow->n_to; j++) {
             touches |= flow->to[j] == atom;
         }
-        widest += touches ? flow->size : 0;
+        widest += touches ? flow->raw : 0;
     }
     times->working[atom] = TENSOR_COPIES * widest;
 }

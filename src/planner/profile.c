@@ -74,6 +74,7 @@ void profile_entry_free(struct profile_entry *entry)
         free(entry->profile.type);
         free(entry->profile.engine);
         free(entry->profile.segments);
+        free(entry->profile.packings);
         free(entry);
     }
 }

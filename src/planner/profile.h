@@ -1,4 +1,5 @@
-/* What was measured: CPU time, memory and output sizes of operators and model segments.
+/* What was measured: CPU time, memory and output sizes of operators and model segments, and
+ * what codecs make of the tensors between them.
  *
  * A profile belongs to one subject (a model, by the hash of its file, or an operator with its
  * parameters) on one device type with one engine. A model whose file changes has another hash,
@@ -12,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "graph/codec.h"
 
 struct error;
 struct graph;
@@ -20,7 +22,8 @@ struct model;
 enum {
     PROFILE_OUTPUTS_MAX = 16,
     PROFILE_SEGMENTS_MAX = 4096, /* of one subject */
-    PROFILE_STORE_MAX = 4096,    /* files that are read from one folder */
+    PROFILE_PACKINGS_MAX = 4096,
+    PROFILE_STORE_MAX = 4096, /* files that are read from one folder */
 };
 
 /* One measurement. An operator that is no model has exactly one, with from = to = 0. */
@@ -33,6 +36,17 @@ struct profile_segment {
                       and cpu_seconds says nothing */
 };
 
+/* What a codec makes of the tensors at a place: a cut of a model, or an output port of another
+ * operator. Measured on one frame. */
+struct profile_packing {
+    unsigned at;
+    enum graph_codec codec;
+    double part;         /* bytes packed, of a byte */
+    double pack, unpack; /* CPU seconds for a byte that is not packed yet, or any more */
+};
+
+enum { PROFILE_PACK_LEAST = 16384 }; /* bytes; smaller outputs are not worth packing */
+
 struct profile {
     char *subject; /* "model 00f3…", "decode 5be1…" */
     char *type;    /* device type */
@@ -41,6 +55,8 @@ struct profile {
     struct profile_segment *segments;
     size_t n_outputs;
     uint64_t outputs[PROFILE_OUTPUTS_MAX]; /* mean bytes of each output port; 0: not known */
+    size_t n_packings;
+    struct profile_packing *packings;
 };
 
 struct profile_key {
@@ -54,6 +70,12 @@ struct profile_store;
  * parameters and those of all operators that feed it: decoding costs what the pictures are.
  * malloc'ed. */
 char *profile_subject(const struct graph *graph, size_t operator, const struct model * model);
+
+/* The same for what codecs make of its outputs. How small the tensors within a model become
+ * depends on what they are made of, noise or photographs: so the subject of a model has the
+ * types of the sources that feed it as well. malloc'ed. */
+char *profile_packing_subject(const struct graph *graph, size_t operator,
+                              const struct model * model);
 
 /* Reads every profile in `folder`; NULL or a folder that is not there: an empty store. A file
  * that is damaged or not of this version is left aside and counted: it will be measured again.
@@ -80,6 +102,14 @@ int profile_record(struct profile_store *store, struct profile_key key,
                    const struct profile_segment *segment, struct error *err);
 int profile_record_outputs(struct profile_store *store, struct profile_key key, size_t n,
                            const uint64_t *outputs, struct error *err);
+
+/* NULL: not known. */
+const struct profile_packing *profile_packing(const struct profile_store *store,
+                                              struct profile_key key, unsigned at,
+                                              enum graph_codec codec);
+/* Replaces what was known. -EINVAL: no such codec, or no measurement; -ENOSPC. */
+int profile_record_packing(struct profile_store *store, struct profile_key key,
+                           const struct profile_packing *packing, struct error *err);
 
 /* The rate of a device's link in bytes/s, by its type; 0: not known. It was measured with the
  * encryption that it carries, and is taken for links that nobody says the rate of. */

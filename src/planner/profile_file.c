@@ -58,6 +58,34 @@ static int segment_from_json(struct profile *profile, const json_t *json)
     return profile_segment_valid(&segment) ? profile_segment_add(profile, &segment) : -EBADMSG;
 }
 
+static int packing_from_json(struct profile *profile, const json_t *json)
+{
+    uint64_t at = number_of(json_array_get(json, 0), PROFILE_CUT_MOST);
+    const char *codec = json_string_value(json_array_get(json, 1));
+    struct profile_packing packing = {
+        .at = (unsigned)at,
+        .codec = codec != NULL ? graph_codec_of(codec) : GRAPH_CODEC_END,
+        .part = json_number_value(json_array_get(json, 2)),
+        .pack = json_number_value(json_array_get(json, 3)),
+        .unpack = json_number_value(json_array_get(json, 4)),
+    };
+
+    return at <= PROFILE_CUT_MOST && profile_packing_valid(&packing)
+               ? profile_packing_add(profile, &packing)
+               : -EBADMSG;
+}
+
+/* A profile that has none is from before there were any. */
+static int packings_from_json(struct profile *profile, const json_t *json)
+{
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        if (packing_from_json(profile, json_array_get(json, i)) < 0) {
+            return -EBADMSG;
+        }
+    }
+    return 0;
+}
+
 static int profile_from_json(struct profile *profile, const json_t *json)
 {
     const json_t *segments = json_object_get(json, "segments");
@@ -80,7 +108,7 @@ static int profile_from_json(struct profile *profile, const json_t *json)
             return -EBADMSG;
         }
     }
-    return 0;
+    return packings_from_json(profile, json_object_get(json, "packings"));
 }
 
 /* Adds what the file says; -EBADMSG: it is damaged, or there is no room. */
@@ -158,7 +186,7 @@ int profile_store_open(const char *folder, struct profile_store **ret_store, str
 
 static json_t *profile_to_json(const struct profile *profile)
 {
-    json_t *segments = json_array(), *outputs = json_array();
+    json_t *segments = json_array(), *outputs = json_array(), *packings = json_array();
 
     for (size_t i = 0; i < profile->n_segments; i++) {
         const struct profile_segment *segment = &profile->segments[i];
@@ -171,9 +199,17 @@ static json_t *profile_to_json(const struct profile *profile)
     for (size_t i = 0; i < profile->n_outputs; i++) {
         json_array_append_new(outputs, json_integer((json_int_t)profile->outputs[i]));
     }
-    return json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", "version", VERSION, "subject",
+    for (size_t i = 0; i < profile->n_packings; i++) {
+        const struct profile_packing *packing = &profile->packings[i];
+
+        json_array_append_new(packings,
+                              json_pack("[i, s, f, f, f]", (int)packing->at,
+                                        graph_codec_name(packing->codec), packing->part,
+                                        packing->pack, packing->unpack));
+    }
+    return json_pack("{s:i, s:s, s:s, s:s, s:o, s:o, s:o}", "version", VERSION, "subject",
                      profile->subject, "type", profile->type, "engine", profile->engine,
-                     "segments", segments, "outputs", outputs);
+                     "segments", segments, "outputs", outputs, "packings", packings);
 }
 
 static char *profile_path(const struct profile_store *store, const struct profile *profile)

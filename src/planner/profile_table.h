@@ -30,5 +30,7 @@ void profile_entry_free(struct profile_entry *entry);
 
 bool profile_segment_valid(const struct profile_segment *segment);
 int profile_segment_add(struct profile *profile, const struct profile_segment *segment);
+bool profile_packing_valid(const struct profile_packing *packing);
+int profile_packing_add(struct profile *profile, const struct profile_packing *packing);
 
 #endif

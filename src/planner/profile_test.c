@@ -95,6 +95,69 @@ static void what_is_forgotten_stays_on_disk_until_it_is_measured_anew(void **sta
     assert_int_equal(profile_lookup(after, some_key, 0, 3)->runs, 5);
 }
 
+static void what_codecs_make_of_tensors_is_there_after_a_restart(void **state)
+{
+    const struct profile_packing one = {3, GRAPH_CODEC_F16_ZSTD, 0.4, 1e-9, 5e-10};
+    const struct profile_packing better = {3, GRAPH_CODEC_F16_ZSTD, 0.3, 2e-9, 5e-10};
+    const struct profile_packing wrong[] = {
+        {3, GRAPH_CODEC_NONE, 0.4, 1e-9, 1e-9}, {3, GRAPH_CODEC_END, 0.4, 1e-9, 1e-9},
+        {3, GRAPH_CODEC_ZSTD, -1, 1e-9, 1e-9},  {3, GRAPH_CODEC_ZSTD, NAN, 1e-9, 1e-9},
+        {3, GRAPH_CODEC_ZSTD, 0.4, -1, 1e-9},   {3, GRAPH_CODEC_ZSTD, 0.4, 1e-9, 1},
+    };
+    struct error err = {0};
+    cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
+
+    assert_int_equal(profile_record_packing(store, some_key, &one, &err), 0);
+    assert_int_equal(profile_record_packing(store, some_key, &better, &err), 0);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        assert_int_equal(profile_record_packing(store, some_key, &wrong[i], &err), -EINVAL);
+    }
+    assert_int_equal(profile_store_save(store, &err), 0);
+    cleanup(profile_store_closep) struct profile_store *again = store_open(*state);
+    const struct profile_packing *found =
+        profile_packing(again, some_key, 3, GRAPH_CODEC_F16_ZSTD);
+
+    assert_non_null(found);
+    assert_float_equal(found->part, 0.3, 1e-9);
+    assert_float_equal(found->pack, 2e-9, 1e-15);
+    assert_null(profile_packing(again, some_key, 3, GRAPH_CODEC_F16));
+    assert_null(profile_packing(again, some_key, 4, GRAPH_CODEC_F16_ZSTD));
+    assert_int_equal(profile_store_damaged(again), 0);
+}
+
+static void a_profile_from_before_there_were_codecs_is_read(void **state)
+{
+    static const char old[] =
+        "{\"version\":1,\"subject\":\"model 00000000000012ab\",\"type\":\"small\",\"engine\":"
+        "\"onnxruntime fast\",\"segments\":[[0,3,0.5,1000,9]],\"outputs\":[84500]}";
+    cleanup(memory_free) char *path = memory_format("%s/old.json", (char *)*state);
+    struct error err = {0};
+
+    assert_int_equal(file_write(path, old, strlen(old), &err), 0);
+    cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
+
+    assert_int_equal(profile_store_damaged(store), 0);
+    assert_non_null(profile_lookup(store, some_key, 0, 3));
+    assert_null(profile_packing(store, some_key, 3, GRAPH_CODEC_ZSTD));
+}
+
+static void noise_and_pictures_pack_differently(void **state)
+{
+    cleanup(street_destroyp) struct street *street = street_create(1);
+    struct brume_operator noise = street_types[0];
+
+    (void)state;
+    cleanup(memory_free) char *pictures =
+        profile_packing_subject(&street->graph, 3, &street->model);
+    noise.name = "noise-source";
+    street->operators[0].type = &noise;
+    cleanup(memory_free) char *random =
+        profile_packing_subject(&street->graph, 3, &street->model);
+
+    assert_string_equal(pictures, "model 0000000000001234 of image-source");
+    assert_string_equal(random, "model 0000000000001234 of noise-source");
+}
+
 static void another_type_or_engine_or_model_knows_nothing(void **state)
 {
     (void)state;
@@ -230,6 +293,12 @@ static void first_everything_is_wanted_then_what_the_plan_chose(void **state)
     planner_problem_destroy(STEAL(problem));
     street_measure(street, "small", 1);
     assert_int_equal(planner_prepare(&street->input, &problem, &err), 0);
+    /* Nobody has tried codecs at the ends of nine segments and of the whole. */
+    assert_int_equal(profile_wanted(problem, street->profiles, NULL, &exact), 10);
+    free(STEAL(exact));
+    street_pack(street, "small", 0.9);
+    assert_int_equal(profile_wanted(problem, street->profiles, NULL, &exact), 0);
+    free(STEAL(exact));
     assert_int_equal(problem->n_estimated, 0);
     assert_int_equal(planner_solve(problem, &plan, &err), 0);
     size_t n = profile_wanted(problem, street->profiles, plan, &exact);
@@ -313,6 +382,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             what_is_forgotten_stays_on_disk_until_it_is_measured_anew, folder_make,
             folder_remove),
+        cmocka_unit_test_setup_teardown(what_codecs_make_of_tensors_is_there_after_a_restart,
+                                        folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_profile_from_before_there_were_codecs_is_read,
+                                        folder_make, folder_remove),
+        cmocka_unit_test(noise_and_pictures_pack_differently),
         cmocka_unit_test(another_type_or_engine_or_model_knows_nothing),
         cmocka_unit_test(more_runs_replace_and_fewer_are_weighed_in),
         cmocka_unit_test(what_is_no_measurement_is_refused),

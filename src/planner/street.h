@@ -153,6 +153,28 @@ static inline void street_measure(struct street *street, const char *type, doubl
     }
 }
 
+/* Takes in what codecs make of the network's tensors: zstd leaves `part` of what it gets. */
+static inline void street_pack(struct street *street, const char *type, double part)
+{
+    static const double parts[] = {1, 0.5, 0.25};
+    cleanup(memory_free) char *subject =
+        profile_packing_subject(&street->graph, 3, &street->model);
+    const struct profile_key key = {subject, type, street->known[3].engine};
+    struct error err = {0};
+
+    for (unsigned k = 1; k <= STREET_LAYERS; k++) {
+        for (int codec = GRAPH_CODEC_ZSTD; codec < GRAPH_CODEC_END; codec++) {
+            struct profile_packing packing = {.at = k, .codec = (enum graph_codec)codec};
+            bool squeezes = graph_codec_squeezes(packing.codec);
+
+            packing.part = parts[graph_codec_link(packing.codec)] * (squeezes ? part : 1);
+            packing.pack = squeezes ? 2e-9 : 3e-10;
+            packing.unpack = squeezes ? 5e-10 : 1e-10;
+            profile_record_packing(street->profiles, key, &packing, &err);
+        }
+    }
+}
+
 /* `n` equal devices: 0.3 cores and 100 Mbit/s. */
 static inline struct street *street_create(size_t n)
 {

@@ -2,17 +2,41 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "model/model.h"
 #include "planner/planner.h"
 
 struct wanted {
     const struct planner_problem *problem;
     const struct profile_store *profiles;
     char **subjects; /* per operator of the graph */
+    char **packings; /* likewise, of what codecs make of its outputs */
     bool *live; /* likewise: it waits for what the world sends or cannot be measured, itself or
                    through another */
     size_t n;
     struct profile_want *list;
 };
+
+/* Whether codecs were tried on what a measurement of this gives, if that is worth packing. */
+static bool packing_known(const struct wanted *wanted, const struct profile_want *want,
+                          struct profile_key key)
+{
+    const struct planner_operator *operator= & wanted->problem->operators[want->operator];
+    const struct model *model = operator->model;
+    const struct profile *profile = profile_find(wanted->profiles, key);
+
+    key.subject = wanted->packings[want->operator];
+    if (model != NULL) {
+        return model_live_size(model, want->to) < PROFILE_PACK_LEAST ||
+               profile_packing(wanted->profiles, key, want->to, GRAPH_CODEC_ZSTD) != NULL;
+    }
+    for (unsigned port = 0; profile != NULL && port < profile->n_outputs; port++) {
+        if (profile->outputs[port] >= PROFILE_PACK_LEAST &&
+            profile_packing(wanted->profiles, key, port, GRAPH_CODEC_ZSTD) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
 
 static bool known(const struct wanted *wanted, const struct profile_want *want)
 {
@@ -25,7 +49,8 @@ static bool known(const struct wanted *wanted, const struct profile_want *want)
         profile_lookup(wanted->profiles, key, want->from, want->to);
     uint64_t memory = wanted->problem->devices[want->device].memory;
 
-    if (segment != NULL && (segment->runs > 0 || (memory > 0 && segment->memory > memory))) {
+    if (segment != NULL && ((segment->runs > 0 && packing_known(wanted, want, key)) ||
+                            (memory > 0 && segment->memory > memory))) {
         return true;
     }
     for (size_t i = 0; i < wanted->n; i++) {
@@ -162,12 +187,17 @@ size_t profile_wanted(const struct planner_problem *problem,
     size_t n_operators = problem->graph->n_operators;
     cleanup(memory_free) char **subjects = memory_new(n_operators, sizeof(*subjects));
     cleanup(memory_free) bool *live = memory_new(n_operators, sizeof(*live));
-    struct wanted wanted = {
-        .problem = problem, .profiles = profiles, .subjects = subjects, .live = live};
+    cleanup(memory_free) char **packings = memory_new(n_operators, sizeof(*packings));
+    struct wanted wanted = {.problem = problem,
+                            .profiles = profiles,
+                            .subjects = subjects,
+                            .packings = packings,
+                            .live = live};
 
     for (size_t i = 0; i < n_operators; i++) {
         live[i] = is_live(problem, i, live);
         subjects[i] = profile_subject(problem->graph, i, problem->operators[i].model);
+        packings[i] = profile_packing_subject(problem->graph, i, problem->operators[i].model);
     }
     if (plan == NULL) {
         want_all(&wanted);
@@ -180,6 +210,7 @@ size_t profile_wanted(const struct planner_problem *problem,
     }
     for (size_t i = 0; i < n_operators; i++) {
         free(subjects[i]);
+        free(packings[i]);
     }
     *ret_wanted = wanted.list;
     return wanted.n;

@@ -23,6 +23,10 @@ static void measure_free(struct measure *measure)
     for (size_t i = 0; i < measure->deployment->n_operators; i++) {
         made_finish(&measure->made[i]);
         free(measure->made[i].cuts);
+        free(measure->made[i].packed);
+    }
+    for (size_t i = 0; i < measure->n_tasks; i++) {
+        free(measure->tasks[i].packings);
     }
     frame_unref(measure->cut);
     deployment_destroy(measure->deployment);
@@ -48,6 +52,20 @@ static int compare_times(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static json_t *packings_to_json(const struct task *task)
+{
+    json_t *packings = json_array();
+
+    for (size_t i = 0; i < task->n_packings; i++) {
+        const struct task_packing *packing = &task->packings[i];
+
+        json_array_append_new(
+            packings, json_pack("[isfff]", (int)packing->at, graph_codec_name(packing->codec),
+                                packing->part, packing->pack, packing->unpack));
+    }
+    return packings;
+}
+
 static void tell(struct measure *measure, struct task *task)
 {
     json_t *outputs = json_array();
@@ -61,11 +79,12 @@ static void tell(struct measure *measure, struct task *task)
 
     qsort(task->times, task->runs, sizeof(*task->times), compare_times);
     shell_say(measure->shell,
-              json_pack("{sssssisisfsIsiso}", "type", "measured", "operator",
+              json_pack("{sssssisisfsIsisoso}", "type", "measured", "operator",
                         measure->deployment->operators[task->operator_id].name, "from",
                         (int)task->from, "to", (int)task->to, "cpu_seconds",
                         (double)*typical / 1e9, "memory", (json_int_t)task->memory, "runs",
-                        (int)task->runs, "outputs", outputs));
+                        (int)task->runs, "outputs", outputs, "packings",
+                        packings_to_json(task)));
 }
 
 static void tell_given_up(struct measure *measure, const struct task *task)

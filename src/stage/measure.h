@@ -32,7 +32,8 @@ enum {
 /* {"type": "measure", "deployment": {…}, "folder": …, "wants": [{"operator", "from", "to"},
  * …], "cuts": {OPERATOR: [k, …]}}: says {"type": "measure-begin", "operator", "from", "to"}
  * before each, answers {"type": "measured", "operator", "from", "to", "cpu_seconds", "memory",
- * "runs", "outputs": [bytes, …]} or, when it was given up, {"type": "unmeasured", "operator",
+ * "runs", "outputs": [bytes, …], "packings": [[cut or port, codec, part, seconds to pack and to
+ * unpack a byte], …]} or, when it was given up, {"type": "unmeasured", "operator",
  * "why"} (null: for want of what it reads), and at the end {"type": "measure-done"}, or
  * {"type": "unusable", "operator", "why"}. What others read of a model is made part by part,
  * cut where `cuts` says: the device may not hold it as a whole.

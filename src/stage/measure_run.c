@@ -243,6 +243,22 @@ static bool is_given_up(const struct measure *measure, unsigned operator_id)
     return given_up;
 }
 
+/* Codecs are tried when the memory of the operator itself was looked at. */
+static void pack_outputs(struct measure *measure, struct task *task)
+{
+    struct made *made = &measure->made[task->operator_id];
+
+    if (task->to > 0) {
+        measure_pack(measure, task, task->to, measure->cut);
+        return;
+    }
+    for (unsigned i = 0; i < MEASURE_FRAMES && !made->given_up; i++) {
+        for (unsigned port = 0; port < task->n_outputs && port < CORE_OUTPUTS_MAX; port++) {
+            measure_pack(measure, task, port, made->frames[i][port]);
+        }
+    }
+}
+
 static int run_task(struct measure *measure, struct task *task, struct error *err)
 {
     struct operator_instance *instance = NULL;
@@ -270,6 +286,9 @@ static int run_task(struct measure *measure, struct task *task, struct error *er
     uint64_t most = memory_peak();
     task->memory = most > before ? most - before : 0;
     operator_close(instance);
+    if (r == 0 && task->timed) {
+        pack_outputs(measure, task);
+    }
     return r;
 }
 

@@ -2,8 +2,18 @@
 #ifndef STAGE_MEASURE_STATE_H
 #define STAGE_MEASURE_STATE_H
 
+#include "graph/codec.h"
 #include "stage/measure.h"
 #include "stage/shell_state.h"
+
+enum { MEASURE_PACK_LEAST = 16384 }; /* bytes, as the planner's PROFILE_PACK_LEAST */
+
+/* As struct profile_packing of the planner. */
+struct task_packing {
+    unsigned at;
+    enum graph_codec codec;
+    double part, pack, unpack;
+};
 
 /* One thing to run, and to time if it is wanted. */
 struct task {
@@ -17,6 +27,8 @@ struct task {
     unsigned n_outputs, n_frames;
     uint64_t cpu_ns;    /* of the last run */
     uint64_t waited_ms; /* for a source */
+    size_t n_packings;
+    struct task_packing *packings;
 };
 
 /* What an operator made of each of the frames, NULL past the last; and where its model, if it
@@ -26,6 +38,8 @@ struct made {
     unsigned *cuts;
     unsigned n_outputs;
     bool given_up; /* there are none, and nobody knows when */
+    size_t n_packed;
+    unsigned *packed; /* cuts or ports whose tensors codecs were tried on */
     bool refused[MEASURE_FRAMES];
     struct frame *frames[MEASURE_FRAMES][CORE_OUTPUTS_MAX];
 };
@@ -73,6 +87,9 @@ bool measure_enough(const struct task *task, uint64_t spent_ns);
 /* There is nothing to measure an operator on, and that is the frames' fault. */
 int measure_fail_unusable(struct measure *measure, unsigned operator_id, unsigned n_frames,
                           const struct error *first, struct error *err);
+
+/* Tries codecs on what lies at a cut of the task's operator, or at one of its ports. */
+void measure_pack(struct measure *measure, struct task *task, unsigned at, struct frame *frame);
 
 /* What a model makes of the first frame that it can use, for those that read it. */
 int measure_make_by_parts(struct measure *measure, struct task *task, struct error *err);

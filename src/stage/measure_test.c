@@ -60,6 +60,8 @@ static void measure_from(struct chain *chain, size_t timed)
     }
     for (size_t i = 0; i < n; i++) {
         made_finish(&chain->made[i]);
+        free(STEAL(chain->made[i].packed));
+        free(STEAL(chain->tasks[i].packings));
     }
 }
 
@@ -229,9 +231,44 @@ static void a_source_that_is_slow_is_measured_on_what_it_has(void **state)
     assert_true(chain->tasks[0].runs > 0 && chain->tasks[1].runs > 0);
 }
 
+static void codecs_are_tried_on_what_is_large(void **state)
+{
+    cleanup(memory_free) struct chain *chain = memory_new(1, sizeof(*chain));
+    struct task *task = &chain->tasks[0];
+    const uint32_t dims[] = {100, 100};
+    struct tensor *tensor = rig_tensor(TENSOR_F32, 2, dims, NULL);
+    cleanup(frame_unrefp) struct frame *large = rig_frame(0, 1, &tensor);
+    cleanup(frame_unrefp) struct frame *small = rig_bytes("few", 3);
+
+    (void)state;
+    chain->measure = (struct measure){.made = chain->made};
+    measure_pack(&chain->measure, task, 0, small);
+    assert_int_equal(task->n_packings, 0);
+    measure_pack(&chain->measure, task, 0, large);
+    assert_int_equal(task->n_packings,
+                     1); /* of an operator that is no model: nothing is lost */
+    assert_int_equal(task->packings[0].codec, GRAPH_CODEC_ZSTD);
+    task->to = 4;
+    measure_pack(&chain->measure, task, 4, large);
+    measure_pack(&chain->measure, task, 4, large);
+    assert_int_equal(task->n_packings, GRAPH_CODEC_END);
+    for (size_t i = 0; i < task->n_packings; i++) {
+        const struct task_packing *packing = &task->packings[i];
+        const double most[] = {0.05, 0.51, 0.26}; /* zeros */
+        enum graph_link link = graph_codec_link(packing->codec);
+
+        assert_true(packing->part > 0 &&
+                    packing->part < (graph_codec_squeezes(packing->codec) ? 0.05 : most[link]));
+        assert_true(packing->pack >= 0 && packing->unpack >= 0);
+    }
+    free(chain->made[0].packed);
+    free(task->packings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(codecs_are_tried_on_what_is_large),
         cmocka_unit_test(frames_that_are_refused_are_passed_over),
         cmocka_unit_test(frames_are_passed_over_by_those_who_are_known_too),
         cmocka_unit_test(only_when_no_frame_can_be_used_there_is_nothing_to_measure_on),
