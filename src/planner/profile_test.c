@@ -128,7 +128,7 @@ static void what_codecs_make_of_tensors_is_there_after_a_restart(void **state)
 static void a_profile_from_before_there_were_codecs_is_read(void **state)
 {
     static const char old[] =
-        "{\"version\":1,\"subject\":\"model 00000000000012ab\",\"type\":\"small\",\"engine\":"
+        "{\"version\":2,\"subject\":\"model 00000000000012ab\",\"type\":\"small\",\"engine\":"
         "\"onnxruntime fast\",\"segments\":[[0,3,0.5,1000,9]],\"outputs\":[84500]}";
     cleanup(memory_free) char *path = memory_format("%s/old.json", (char *)*state);
     struct error err = {0};
