@@ -14,6 +14,9 @@
 /* Of the CPU time for a byte on the link, what it takes within a device: no packets are made of
  * it, and no bucket holds it back. */
 #define LOOPBACK_PART 0.5
+/* What a process takes more that shares a core with a larger one: they push each other's
+ * weights out of the caches, every time they take turns. */
+#define CROWDED 1.3
 
 static void team_count(struct layout_weight *weight, const struct layout *layout)
 {
@@ -249,9 +252,57 @@ static unsigned instances_reserve(struct layout_weight *weight, const struct lay
     return most;
 }
 
-/* The load of one member of a group. */
+static bool has_network(const struct planner_problem *problem, const struct layout_group *group)
+{
+    unsigned atom = group->from;
+
+    while (atom < group->to && !problem->atoms[atom].model) {
+        atom++;
+    }
+    return atom < group->to;
+}
+
+/* Of the groups on each device with a part of a network, the one that takes most CPU for a
+ * frame: `ret_crowded` are the others. */
+static void find_crowded(const struct layout_weight *weight, const struct layout *layout,
+                         bool *ret_crowded)
+{
+    const struct planner_problem *problem = weight->problem;
+    double most[PLANNER_DEVICES_MAX] = {0};
+    int greatest[PLANNER_DEVICES_MAX];
+
+    for (size_t device = 0; device < weight->n_devices; device++) {
+        int team = layout->team[device];
+
+        greatest[device] = -1;
+        if (team >= 0 && has_network(problem, &layout->groups[team])) {
+            most[device] = planner_cost(problem, layout->groups[team].from,
+                                        layout->groups[team].to, problem->device_type[device]);
+        }
+    }
+    for (unsigned i = 0; i < layout->n_groups; i++) {
+        const struct layout_group *group = &layout->groups[i];
+        int home = group->single;
+
+        ret_crowded[i] = home != LAYOUT_TEAM && has_network(problem, group);
+        if (ret_crowded[i]) {
+            double cost =
+                planner_cost(problem, group->from, group->to, problem->device_type[home]);
+
+            greatest[home] = cost > most[home] ? (int)i : greatest[home];
+            most[home] = fmax(most[home], cost);
+        }
+    }
+    for (size_t device = 0; device < weight->n_devices; device++) {
+        if (greatest[device] >= 0) {
+            ret_crowded[greatest[device]] = false;
+        }
+    }
+}
+
+/* The load of one member of a group; `crowded`: as find_crowded() says. */
 static void member_add(struct layout_weight *weight, const struct layout *layout,
-                       unsigned index, size_t device, const struct totals *totals)
+                       unsigned index, size_t device, bool crowded, const struct totals *totals)
 {
     const struct planner_problem *problem = weight->problem;
     const struct layout_group *group = &layout->groups[index];
@@ -263,9 +314,9 @@ static void member_add(struct layout_weight *weight, const struct layout *layout
     double longest = fmax(problem->longest[at], totals->longest * type->packing);
     double per_second = fmin(1, cores) / fmax(longest, 1 / RATE_MOST);
     double amounts[LAYOUT_LINES] = {
-        problem->cost[at] + totals->sent_frames * type->send_frame +
-            totals->sent_bytes * type->send_byte + totals->packing * type->packing +
-            totals->received_frames * type->receive_frame +
+        problem->cost[at] * (crowded && cores <= 1 ? CROWDED : 1) +
+            totals->sent_frames * type->send_frame + totals->sent_bytes * type->send_byte +
+            totals->packing * type->packing + totals->received_frames * type->receive_frame +
             totals->received_bytes * type->receive_byte,
         totals->sent_bytes,
         totals->received_bytes,
@@ -287,6 +338,7 @@ static void member_add(struct layout_weight *weight, const struct layout *layout
 bool layout_weigh(struct layout_weight *weight, const struct layout *layout)
 {
     struct totals totals[PLANNER_GROUPS_MAX] = {0};
+    bool crowded[PLANNER_GROUPS_MAX];
 
     team_count(weight, layout);
     if (!groups_allowed(weight, layout)) {
@@ -305,17 +357,19 @@ bool layout_weigh(struct layout_weight *weight, const struct layout *layout)
     if (!channels_add(weight, layout, totals)) {
         return false;
     }
+    find_crowded(weight, layout, crowded);
     weight->x_most = weight->problem->demand > 0 ? weight->problem->demand : RATE_MOST;
     for (unsigned i = 0; i < layout->n_groups; i++) {
         if (layout->groups[i].single != LAYOUT_TEAM) {
-            member_add(weight, layout, i, (size_t)layout->groups[i].single, &totals[i]);
+            member_add(weight, layout, i, (size_t)layout->groups[i].single, crowded[i],
+                       &totals[i]);
         }
     }
     for (size_t device = 0; device < weight->n_devices; device++) {
         if (layout->team[device] >= 0) {
             unsigned team = (unsigned)layout->team[device];
 
-            member_add(weight, layout, team, device, &totals[team]);
+            member_add(weight, layout, team, device, false, &totals[team]);
         }
     }
     return true;

@@ -48,22 +48,26 @@ static bool timed(const struct planner_problem *problem, const struct problem_ex
 static void reconcile_parts(const struct planner_problem *problem, size_t from, size_t to,
                             double *run)
 {
-    double whole = run[problem_index(problem, from, to)];
+    double *whole = &run[problem_index(problem, from, to)];
 
     for (size_t at = from + 1; at < to; at++) {
         double *left = &run[problem_index(problem, from, at)];
         double *right = &run[problem_index(problem, at, to)];
-        double scale = *left + *right > 0 ? whole / (*left + *right) : 1;
+        double scale = *left + *right > 0 ? sqrt(*whole / (*left + *right)) : 1;
 
-        *left *= scale > 1 ? scale : 1;
-        *right *= scale > 1 ? scale : 1;
+        if (scale > 1) {
+            *left *= scale;
+            *right *= scale;
+            *whole /= scale;
+        }
     }
 }
 
 /* Cutting saves no work. Where two neighbouring runs were measured to take less than what they
- * make together, caches or luck were kinder to the short ones than they will be when devices
- * work side by side; they are then scaled to add up. Long runs first: theirs are the better
- * measurements. */
+ * make together, caches were kinder to the short ones, or the machine had other work when the
+ * long one was measured: they meet halfway. Long runs first: theirs are the better
+ * measurements.
+ */
 static void reconcile_runs(const struct planner_problem *problem, double *run)
 {
     size_t n = problem->n_atoms;
