@@ -1,6 +1,6 @@
 # How every plot looks: readable in print, without colours too.
 set datafile separator ','
-set key outside top center horizontal samplen 2
+set key tmargin center horizontal maxcols 3 samplen 1.5 spacing 1.1
 set border 3 linewidth 1
 set tics nomirror out
 set grid ytics linetype 1 linecolor rgb '#dddddd'

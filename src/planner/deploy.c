@@ -1,13 +1,4 @@
-/* A plan in the words that controller and stages share.
- *
- * Windows and credit. A frame may wait at each process behind the one that is worked on, so two
- * frames per process on the longest chain, and two per channel, keep everyone busy. Where a
- * flow passes groups by (the picture that is drawn on, while the boxes come through the model),
- * its receiver must be able to hold the whole window, or the two ways would wait for each
- * other. Senders keep frames until they are acknowledged: memory bounds the window. Marks lag
- * behind by what is between two checkpoints of a stateful operator, so with such a one the
- * window is wider: a checkpoint for each frame would cost more than most frames.
- */
+/* A plan in the words that controller and stages share. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +6,12 @@
 #include "base/memory.h"
 #include "graph/deployment.h"
 #include "planner/deploy_pack.h"
+#include "planner/deploy_window.h"
 #include "planner/planner.h"
 
 enum {
-    CREDIT = 2,
-    CHECKPOINT_FRAMES = 256,
     NAME_MOST = 40, /* of a group: a stage adds its number, and labels have 63 letters */
 };
-
-enum { KEPT_MOST = 256 << 20 }; /* bytes a device keeps for others, if not limited */
 
 /* One operator of the deployment: a run of atoms in one group. */
 struct run {
@@ -199,134 +187,15 @@ static void fill_stages(struct deploy *deploy)
     }
 }
 
-static size_t group_processes(const struct plan *plan, unsigned group)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < plan->groups[group].n_replicas; i++) {
-        n += plan->groups[group].replicas[i].instances;
-    }
-    return n;
-}
-
-/* Calls for each channel of the plan in turn: *position goes
- * on; false: there is none left. */
-struct channel_walk {
-    size_t flow, to;
-    unsigned from_group, to_group;
-};
-
-static bool channel_next(const struct deploy *deploy, struct channel_walk *walk)
-{
-    const struct planner_problem *problem = deploy->plan->problem;
-
-    for (; walk->flow < problem->n_flows; walk->flow++, walk->to = 0) {
-        const struct planner_flow *flow = &problem->flows[walk->flow];
-        unsigned from = deploy->runs[deploy->run_of[flow->from]].group;
-
-        while (walk->to < flow->n_to) {
-            size_t i = walk->to++;
-            unsigned to = deploy->runs[deploy->run_of[flow->to[i]]].group;
-            unsigned before =
-                i > 0 ? deploy->runs[deploy->run_of[flow->to[i - 1]]].group : from;
-
-            if (to != from && to != before) {
-                walk->from_group = from;
-                walk->to_group = to;
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* The longest way to each group, in frames that should be
- * under way on it. */
-static unsigned longest_way(const struct deploy *deploy, unsigned *ways, unsigned *hops)
-{
-    const struct plan *plan = deploy->plan;
-    unsigned longest = 0;
-
-    memset(ways, 0, plan->n_groups * sizeof(*ways));
-    memset(hops, 0, plan->n_groups * sizeof(*hops));
-    for (unsigned group = 0; group < plan->n_groups; group++) {
-        struct channel_walk walk = {0};
-
-        ways[group] += 2 * (unsigned)group_processes(plan, group);
-        longest = ways[group] > longest ? ways[group] : longest;
-        while (channel_next(deploy, &walk)) {
-            if (walk.from_group != group) {
-                continue;
-            }
-            unsigned way = ways[group] + CREDIT, hop = hops[group] + 1;
-
-            ways[walk.to_group] = way > ways[walk.to_group] ? way : ways[walk.to_group];
-            hops[walk.to_group] = hop > hops[walk.to_group] ? hop : hops[walk.to_group];
-        }
-    }
-    return longest;
-}
-
-/* Bytes that each frame under way may cost a device: what its
- * groups have sent and keep. */
-static double kept_per_frame(const struct deploy *deploy, unsigned device)
-{
-    const struct plan *plan = deploy->plan;
-    struct channel_walk walk = {0};
-    double bytes = 0;
-
-    while (channel_next(deploy, &walk)) {
-        const struct plan_group *group = &plan->groups[walk.from_group];
-
-        for (size_t i = 0; i < group->n_replicas; i++) {
-            if (group->replicas[i].device == device) {
-                bytes +=
-                    (double)plan->problem->flows[walk.flow].size * group->replicas[i].share;
-            }
-        }
-    }
-    return bytes;
-}
-
-static bool has_memory(const struct graph *graph)
-{
-    for (size_t i = 0; i < graph->n_operators; i++) {
-        if ((graph->operators[i].type->flags & BRUME_STATEFUL) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static unsigned window(const struct deploy *deploy, unsigned longest)
-{
-    const struct plan *plan = deploy->plan;
-    double frames = fmax(longest, ceil(2 * plan->rate * plan->latency));
-
-    frames = has_memory(plan->problem->graph) ? fmax(frames, CHECKPOINT_FRAMES) : frames;
-    frames = fmin(frames, DEPLOYMENT_CREDIT_MAX);
-    for (unsigned device = 0; device < plan->problem->n_devices; device++) {
-        uint64_t memory = plan->problem->devices[device].memory;
-        uint64_t used = plan->devices[device].memory;
-        double left =
-            memory == 0 ? (double)KEPT_MOST : (double)(memory > used ? memory - used : 0);
-        double bytes = kept_per_frame(deploy, device);
-
-        frames = bytes > 0 ? fmin(frames, fmin(left, (double)KEPT_MOST) / bytes) : frames;
-    }
-    frames = fmax(frames, (double)plan->n_groups + 1);
-    return (unsigned)(plan->problem->window > 0 ? fmin(frames, plan->problem->window) : frames);
-}
-
 static void fill_channels(struct deploy *deploy)
 {
     const struct plan *plan = deploy->plan;
     struct deployment *deployment = deploy->deployment;
     struct channel_walk walk = {0};
-    unsigned ways[PLANNER_GROUPS_MAX], hops[PLANNER_GROUPS_MAX];
+    unsigned hops[PLANNER_GROUPS_MAX];
 
-    deployment->window = window(deploy, longest_way(deploy, ways, hops));
-    while (channel_next(deploy, &walk)) {
+    deployment->window = deploy_window(plan, hops);
+    while (channel_next(plan, &walk)) {
         const struct planner_flow *flow = &plan->problem->flows[walk.flow];
         bool skips = hops[walk.to_group] > hops[walk.from_group] + 1;
 
@@ -338,7 +207,7 @@ static void fill_channels(struct deploy *deploy)
             .from_port = flow->port,
             .from_group = memory_text(deploy->names[walk.from_group]),
             .to_group = memory_text(deploy->names[walk.to_group]),
-            .credit = skips ? deployment->window : CREDIT,
+            .credit = skips ? deployment->window : DEPLOY_CREDIT,
         };
         deployment->n_channels++;
     }
@@ -358,7 +227,7 @@ static void pack_channels(struct deploy *deploy)
 {
     struct channel_walk walk = {0};
 
-    for (size_t i = 0; channel_next(deploy, &walk); i++) {
+    for (size_t i = 0; channel_next(deploy->plan, &walk); i++) {
         const struct planner_flow *flow = &deploy->plan->problem->flows[walk.flow];
 
         if (flow->codec != GRAPH_CODEC_NONE &&

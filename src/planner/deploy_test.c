@@ -320,6 +320,19 @@ static void every_replica_is_a_stage_and_little_memory_means_a_small_window(void
     assert_true(tight.deployment->window < deployed.deployment->window);
 }
 
+static void a_slow_replica_makes_the_window_wider(void **state)
+{
+    (void)state;
+    cleanup(street_destroyp) struct street *street = street_create(2);
+    cleanup(deployed_finish) struct deployed equal = deploy(street);
+    street->devices[1].cores = street->devices[0].cores / 4;
+    street->devices[0].cores *= 1.75;
+    cleanup(deployed_finish) struct deployed unequal = deploy(street);
+
+    assert_int_equal(equal.deployment->n_stages, unequal.deployment->n_stages);
+    assert_true(unequal.deployment->window > equal.deployment->window);
+}
+
 static void no_more_frames_are_under_way_than_was_said(void **state)
 {
     (void)state;
@@ -392,6 +405,7 @@ int main(void)
         cmocka_unit_test(packing_takes_time_at_both_ends),
         cmocka_unit_test(parts_of_a_cut_network_say_their_layers_and_read_each_other),
         cmocka_unit_test(a_flow_that_passes_groups_by_has_room_for_the_whole_window),
+        cmocka_unit_test(a_slow_replica_makes_the_window_wider),
         cmocka_unit_test(no_more_frames_are_under_way_than_was_said),
         cmocka_unit_test(every_replica_is_a_stage_and_little_memory_means_a_small_window),
         cmocka_unit_test(the_explanation_shows_each_cut_the_choice_the_bound_and_the_gap),
