@@ -83,6 +83,10 @@ static void take_sink(struct tally *tally, const char *name, const json_t *repor
     sink->last_ns =
         json_count(report, "last_ns") > 0 ? json_count(report, "last_ns") : sink->last_ns;
     histogram_from_json(json_object_get(report, "latency"), &sink->now, &err);
+    if (sink->first_ns == 0 && sink->delivered > 0) {
+        sink->first_delivered = sink->delivered;
+        sink->first_ns = sink->last_ns;
+    }
     uint64_t warm = (uint64_t)tally->deployment->window * WARM_UP_WINDOWS;
     if (sink->warm_ns == 0 && sink->delivered >= warm) {
         sink->warm_delivered = sink->delivered;

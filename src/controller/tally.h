@@ -4,7 +4,8 @@
  * earlier lives reported last. How many frames a sink delivered comes from its journal, which
  * outlives the stage: that count is whole. The rate is that of the sink that delivered least,
  * between the end of the warm-up (three windows of frames) and the moment the sources were told
- * to stop, or the last frame. Where there is nothing to divide, by no time or of a single
+ * to stop, or the last frame; of a run that was not warm, between the first frames that were
+ * heard of and the last. Where there is nothing to divide, by no time or of a single
  * frame, it is null.
  *
  * A frame that an operator refuses goes on empty: it is delivered, but nothing is in it. How

@@ -22,6 +22,11 @@ static json_t *steady_rate(const struct sink *sink, double seconds)
     if (sink->warm_ns > 0 && sink->drain_ns > sink->warm_ns && frames >= 2) {
         return json_real((double)frames * 1e9 / (double)(sink->drain_ns - sink->warm_ns));
     }
+    /* Too short a run to be warm: what the first frames waited for is left out, at least. */
+    frames = sink->delivered - sink->first_delivered;
+    if (sink->first_ns > 0 && sink->last_ns > sink->first_ns && frames >= 2) {
+        return json_real((double)frames * 1e9 / (double)(sink->last_ns - sink->first_ns));
+    }
     return frame_rate(sink->delivered, seconds);
 }
 

@@ -18,6 +18,7 @@ struct sink {
     const char *name;
     uint64_t mark, delivered, repeated;
     uint64_t last_ns;                   /* monotonic: when it took its last frame */
+    uint64_t first_delivered, first_ns; /* when frames were heard of for the first time */
     uint64_t warm_delivered, warm_ns;   /* at the end of the warm-up; 0: not yet */
     uint64_t drain_delivered, drain_ns; /* when the sources were told to stop */
     struct histogram past, now;         /* latency in microseconds */
