@@ -94,6 +94,16 @@ static void a_run_shorter_than_the_warm_up_has_its_mean_rate(void **state)
     assert_int_equal(10 * json_number_value(json_object_get(json, "rate")), 20);
 }
 
+static void what_the_first_frames_waited_for_is_no_part_of_a_short_run_s_rate(void **state)
+{
+    (void)state;
+    sink_reports(1, 0, 10);
+    sink_reports(4, 0, 13);
+    cleanup(json_decrefp) json_t *json = finish(20);
+
+    assert_int_equal(10 * json_number_value(json_object_get(json, "rate")), 10);
+}
+
 static bool is_null(const json_t *json, const char *key)
 {
     return json_is_null(json_object_get(json, key));
@@ -288,6 +298,8 @@ int main(void)
                                         start, stop),
         cmocka_unit_test_setup_teardown(a_run_shorter_than_the_warm_up_has_its_mean_rate, start,
                                         stop),
+        cmocka_unit_test_setup_teardown(
+            what_the_first_frames_waited_for_is_no_part_of_a_short_run_s_rate, start, stop),
         cmocka_unit_test_setup_teardown(a_single_frame_has_no_rate, start, stop),
         cmocka_unit_test_setup_teardown(what_took_no_time_has_no_rate_either, start, stop),
         cmocka_unit_test_setup_teardown(what_was_accepted_and_not_delivered_is_lost, start,
