@@ -102,11 +102,15 @@ static char *find_study(void)
     return NULL;
 }
 
+/* "" where nothing was said: the study knows its defaults. */
 static void tell(const char *name, const char *value)
 {
-    if (value != NULL) {
-        setenv(name, value, 1); /* NOLINT(concurrency-mt-unsafe) */
-    }
+    setenv(name, value != NULL ? value : "", 1); /* NOLINT(concurrency-mt-unsafe) */
+}
+
+static char *number(int64_t n)
+{
+    return n > 0 ? memory_format("%d", (int)n) : NULL;
 }
 
 static int study(int argc, char **argv)
@@ -116,10 +120,8 @@ static int study(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     cleanup(memory_free) char *program = find_study();
     cleanup(memory_free) char *brume = file_beside_program("brume");
-    cleanup(memory_free) char *runs =
-        arguments.runs > 0 ? memory_format("%d", (int)arguments.runs) : NULL;
-    cleanup(memory_free) char *seed =
-        memory_format("%d", arguments.seed > 0 ? (int)arguments.seed : 1);
+    cleanup(memory_free) char *runs = number(arguments.runs);
+    cleanup(memory_free) char *seed = number(arguments.seed);
     struct error err;
 
     if (program == NULL) {
@@ -128,10 +130,10 @@ static int study(int argc, char **argv)
         return command_fail(&err);
     }
     tell("BRUME", brume);
-    tell("OUT", arguments.out != NULL ? arguments.out : "study");
-    tell("RUNS", runs != NULL ? runs : "");
+    tell("OUT", arguments.out);
+    tell("RUNS", runs);
     tell("SEED", seed);
-    tell("QUICK", arguments.quick ? "true" : "");
+    tell("QUICK", arguments.quick ? "true" : NULL);
     arguments.names[-1] = program; /* what stands there was read */
     execv(program, arguments.names - 1);
     error_set(&err, -errno, "%s: %s", program, strerror(errno));

@@ -17,6 +17,8 @@ enum graph_codec {
     GRAPH_CODEC_END,
 };
 
+enum { GRAPH_CODEC_LEAST = 16384 }; /* bytes; what is smaller is not worth packing */
+
 /* "none", or as `pack` calls it: "f16+zstd". */
 const char *graph_codec_name(enum graph_codec codec);
 /* GRAPH_CODEC_END: there is no such codec. */

@@ -36,9 +36,8 @@ static const struct brume_port pack_outputs[] = {
 
 struct pack {
     enum packed_numbers numbers;
-    struct planes *planes; /* NULL: without zstd */
-    size_t room;
-    void *scratch; /* numbers on their way to zstd */
+    struct planes *planes;         /* NULL: without zstd */
+    struct packed_scratch scratch; /* numbers on their way to zstd */
 };
 
 static int pack_open(struct brume_call *call, void **ret_state)
@@ -59,28 +58,8 @@ static void pack_close(void *state)
     struct pack *pack = state;
 
     planes_destroy(pack->planes);
-    free(pack->scratch);
+    packed_scratch_free(&pack->scratch);
     free(pack);
-}
-
-static size_t count(const struct brume_tensor *tensor)
-{
-    size_t n = 1;
-
-    for (uint32_t i = 0; i < tensor->rank; i++) {
-        n *= tensor->shape[i];
-    }
-    return n;
-}
-
-static void *scratch(struct pack *pack, size_t size)
-{
-    if (size > pack->room) {
-        free(pack->scratch);
-        pack->scratch = malloc(size);
-        pack->room = pack->scratch != NULL ? size : 0;
-    }
-    return pack->scratch;
 }
 
 static void convert(const struct pack *pack, const struct brume_tensor *from, void *to,
@@ -88,14 +67,14 @@ static void convert(const struct pack *pack, const struct brume_tensor *from, vo
 {
     row->numbers = (int32_t)pack->numbers;
     if (pack->numbers == PACKED_HALVES) {
-        packing_to_half(from->data, count(from), to);
+        packing_to_half(from->data, packed_count(from), to);
         return;
     }
-    struct packing_scale scale = packing_scale_of(from->data, count(from));
+    struct packing_scale scale = packing_scale_of(from->data, packed_count(from));
 
     row->offset = scale.offset;
     row->step = scale.step;
-    packing_to_bytes(from->data, count(from), scale, to);
+    packing_to_bytes(from->data, packed_count(from), scale, to);
 }
 
 /* Adds the tensor as u8[m] if zstd makes it smaller: 1; 0: it does not. */
@@ -103,7 +82,7 @@ static int squeeze(struct brume_call *call, struct pack *pack, const struct brum
                    struct packed_row *row)
 {
     const void *bytes = NULL;
-    struct planes_form form = {.n = count(from),
+    struct planes_form form = {.n = packed_count(from),
                                .width = tensor_type_size((enum tensor_type)from->type)};
     long size = planes_pack(pack->planes, from->data, &form, &bytes);
 
@@ -132,10 +111,10 @@ static int pack_numbers(struct brume_call *call, struct pack *pack,
     int r = 0;
 
     fewer.type = pack->numbers == PACKED_HALVES ? BRUME_F16 : BRUME_U8;
-    size_t size = count(from) * tensor_type_size((enum tensor_type)fewer.type);
+    size_t size = packed_count(from) * tensor_type_size((enum tensor_type)fewer.type);
 
     if (pack->planes != NULL && size > 0) {
-        fewer.data = scratch(pack, size);
+        fewer.data = packed_scratch(&pack->scratch, size);
         if (fewer.data == NULL) {
             return brume_fail(call, "no memory to pack a tensor");
         }

@@ -1,4 +1,6 @@
-/* The last tensor of a packed frame: what `pack` did to the others, for `unpack`.
+/* What `pack` and `unpack` share.
+ *
+ * The last tensor of a packed frame: what `pack` did to the others, for `unpack`.
  *
  * int32 [n, 14], a row for each of the n tensors before it: how its numbers were changed
  * (enum packed_numbers); the element type that it then had, before zstd made u8[m] of it (0:
@@ -9,6 +11,7 @@
 #define OPERATOR_PACKED_H
 
 #include <brume/operator.h>
+#include <stddef.h>
 
 enum { PACKED_TENSORS_MAX = 63 }; /* of a frame */
 
@@ -21,6 +24,17 @@ struct packed_row {
 };
 
 enum { PACKED_ROW = 6 + BRUME_RANK_MAX };
+
+/* Elements of a tensor. */
+size_t packed_count(const struct brume_tensor *tensor);
+
+/* Memory between two steps, which grows with the largest tensor seen. Begins as {0}. */
+struct packed_scratch {
+    size_t room;
+    void *bytes;
+};
+void *packed_scratch(struct packed_scratch *scratch, size_t size); /* NULL: no memory */
+void packed_scratch_free(struct packed_scratch *scratch);
 
 _Static_assert(sizeof(struct packed_row) == PACKED_ROW * sizeof(int32_t), "no padding");
 

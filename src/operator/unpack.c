@@ -25,8 +25,7 @@ static const struct brume_port unpack_outputs[] = {
 
 struct unpack {
     struct planes *planes;
-    size_t room;
-    void *scratch; /* what zstd gave, on its way back to numbers */
+    struct packed_scratch scratch; /* what zstd gave, on its way back to numbers */
 };
 
 static int unpack_open(struct brume_call *call, void **ret_state)
@@ -44,18 +43,8 @@ static void unpack_close(void *state)
     struct unpack *unpack = state;
 
     planes_destroy(unpack->planes);
-    free(unpack->scratch);
+    packed_scratch_free(&unpack->scratch);
     free(unpack);
-}
-
-static size_t count(const struct brume_tensor *tensor)
-{
-    size_t n = 1;
-
-    for (uint32_t i = 0; i < tensor->rank; i++) {
-        n *= tensor->shape[i];
-    }
-    return n;
 }
 
 /* The tensor that zstd packed, yet without data; false: the row makes no sense, or the bytes
@@ -90,23 +79,13 @@ static int inflate(struct brume_call *call, struct unpack *unpack,
                          : 0;
 }
 
-static void *scratch(struct unpack *unpack, size_t size)
-{
-    if (size > unpack->room) {
-        free(unpack->scratch);
-        unpack->scratch = malloc(size);
-        unpack->room = unpack->scratch != NULL ? size : 0;
-    }
-    return unpack->scratch;
-}
-
 static void restore(const struct packed_row *row, const struct brume_tensor *from,
                     struct brume_tensor *to)
 {
     if (row->numbers == PACKED_HALVES) {
-        packing_from_half(from->data, count(from), to->data);
+        packing_from_half(from->data, packed_count(from), to->data);
     } else {
-        packing_from_bytes(from->data, count(from),
+        packing_from_bytes(from->data, packed_count(from),
                            (struct packing_scale){row->offset, row->step}, to->data);
     }
 }
@@ -138,7 +117,7 @@ static int unpack_one(struct brume_call *call, struct unpack *unpack, unsigned i
         return inflate(call, unpack, packed, &form, to->data);
     }
     if (squeezed) {
-        fewer.data = scratch(unpack, form.n * form.width);
+        fewer.data = packed_scratch(&unpack->scratch, form.n * form.width);
         int r = fewer.data == NULL ? brume_fail(call, "no memory to unpack a tensor")
                                    : inflate(call, unpack, packed, &form, fewer.data);
         if (r < 0) {

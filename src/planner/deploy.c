@@ -213,15 +213,6 @@ static void fill_channels(struct deploy *deploy)
     }
 }
 
-/* Whether two groups run on one device, and nowhere else. */
-static bool share_device(const struct plan *plan, unsigned one, unsigned two)
-{
-    const struct plan_group *a = &plan->groups[one], *b = &plan->groups[two];
-
-    return a->n_replicas == 1 && b->n_replicas == 1 &&
-           a->replicas[0].device == b->replicas[0].device;
-}
-
 /* The channels stand as the walk comes to them. */
 static void pack_channels(struct deploy *deploy)
 {
@@ -231,7 +222,7 @@ static void pack_channels(struct deploy *deploy)
         const struct planner_flow *flow = &deploy->plan->problem->flows[walk.flow];
 
         if (flow->codec != GRAPH_CODEC_NONE &&
-            !share_device(deploy->plan, walk.from_group, walk.to_group)) {
+            plan_crosses(deploy->plan, walk.from_group, walk.to_group)) {
             deploy_pack(deploy->deployment, i, graph_codec_name(flow->codec));
         }
     }

@@ -27,28 +27,18 @@ static size_t group_processes(const struct plan *plan, unsigned group)
     return n;
 }
 
-static unsigned group_of(const struct plan *plan, unsigned atom)
-{
-    unsigned group = 0;
-
-    while (plan->groups[group].to <= atom) {
-        group++;
-    }
-    return group;
-}
-
 bool channel_next(const struct plan *plan, struct channel_walk *walk)
 {
     const struct planner_problem *problem = plan->problem;
 
     for (; walk->flow < problem->n_flows; walk->flow++, walk->to = 0) {
         const struct planner_flow *flow = &problem->flows[walk->flow];
-        unsigned from = group_of(plan, flow->from);
+        unsigned from = plan_group_of(plan, flow->from);
 
         while (walk->to < flow->n_to) {
             size_t i = walk->to++;
-            unsigned to = group_of(plan, flow->to[i]);
-            unsigned before = i > 0 ? group_of(plan, flow->to[i - 1]) : from;
+            unsigned to = plan_group_of(plan, flow->to[i]);
+            unsigned before = i > 0 ? plan_group_of(plan, flow->to[i - 1]) : from;
 
             if (to != from && to != before) {
                 walk->from_group = from;

@@ -176,27 +176,15 @@ static void explain_cuts(const struct plan *plan, FILE *out)
             problem->types[problem->device_type[0]].name);
 }
 
-/* The group that an atom is in. */
-static unsigned group_of(const struct plan *plan, unsigned atom)
-{
-    unsigned group = 0;
-
-    while (plan->groups[group].to <= atom) {
-        group++;
-    }
-    return group;
-}
-
 /* Whether the flow crosses a link, and is packed for it. */
 static bool is_packed(const struct plan *plan, const struct planner_flow *flow)
 {
-    const struct plan_group *from = &plan->groups[group_of(plan, flow->from)];
+    unsigned from = plan_group_of(plan, flow->from);
 
     for (size_t i = 0; i < flow->n_to && flow->codec != GRAPH_CODEC_NONE; i++) {
-        const struct plan_group *to = &plan->groups[group_of(plan, flow->to[i])];
+        unsigned to = plan_group_of(plan, flow->to[i]);
 
-        if (to != from && (to->n_replicas > 1 || from->n_replicas > 1 ||
-                           to->replicas[0].device != from->replicas[0].device)) {
+        if (to != from && plan_crosses(plan, from, to)) {
             return true;
         }
     }

@@ -14,8 +14,8 @@
 /* Of the CPU time for a byte on the link, what it takes within a device: no packets are made of
  * it, and no bucket holds it back. */
 #define LOOPBACK_PART 0.5
-/* What a process takes more that shares a core with a larger one: they push each other's
- * weights out of the caches, every time they take turns. */
+/* What a part of a network takes more that shares a core with a larger part: they push each
+ * other's weights out of the caches, every time they take turns. */
 #define CROWDED 1.3
 
 static void team_count(struct layout_weight *weight, const struct layout *layout)

@@ -194,6 +194,24 @@ struct plan *search_plan(struct search *search, const struct layout *layout, boo
     return plan;
 }
 
+unsigned plan_group_of(const struct plan *plan, unsigned atom)
+{
+    unsigned group = 0;
+
+    while (plan->groups[group].to <= atom) {
+        group++;
+    }
+    return group;
+}
+
+bool plan_crosses(const struct plan *plan, unsigned from, unsigned to)
+{
+    const struct plan_group *a = &plan->groups[from], *b = &plan->groups[to];
+
+    return a->n_replicas > 1 || b->n_replicas > 1 ||
+           a->replicas[0].device != b->replicas[0].device;
+}
+
 void plan_destroy(struct plan *plan)
 {
     if (plan == NULL) {

@@ -240,6 +240,10 @@ int planner_solve(const struct planner_problem *problem, struct plan **ret_plan,
  * better by more than a hundredth. Replaces what the pointers hold. */
 int planner_plan(const struct planner_input *input, struct planner_problem **problem,
                  struct plan **plan, struct error *err);
+/* The group that an atom is in. */
+unsigned plan_group_of(const struct plan *plan, unsigned atom);
+/* Whether frames from one group to another cross a link: not where both are on one device. */
+bool plan_crosses(const struct plan *plan, unsigned from, unsigned to);
 void plan_destroy(struct plan *plan);
 void plan_destroyp(struct plan **plan);
 

@@ -45,8 +45,6 @@ struct profile_packing {
     double pack, unpack; /* CPU seconds for a byte that is not packed yet, or any more */
 };
 
-enum { PROFILE_PACK_LEAST = 16384 }; /* bytes; smaller outputs are not worth packing */
-
 struct profile {
     char *subject; /* "model 00f3…", "decode 5be1…" */
     char *type;    /* device type */

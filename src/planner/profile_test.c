@@ -125,16 +125,22 @@ static void what_codecs_make_of_tensors_is_there_after_a_restart(void **state)
     assert_int_equal(profile_store_damaged(again), 0);
 }
 
+/* Of a folder that has one file, with this text. */
+static struct profile_store *store_of(const char *folder, const char *text)
+{
+    cleanup(memory_free) char *path = memory_format("%s/old.json", folder);
+    struct error err = {0};
+
+    assert_int_equal(file_write(path, text, strlen(text), &err), 0);
+    return store_open(folder);
+}
+
 static void a_profile_from_before_there_were_codecs_is_read(void **state)
 {
     static const char old[] =
         "{\"version\":2,\"subject\":\"model 00000000000012ab\",\"type\":\"small\",\"engine\":"
         "\"onnxruntime fast\",\"segments\":[[0,3,0.5,1000,9]],\"outputs\":[84500]}";
-    cleanup(memory_free) char *path = memory_format("%s/old.json", (char *)*state);
-    struct error err = {0};
-
-    assert_int_equal(file_write(path, old, strlen(old), &err), 0);
-    cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
+    cleanup(profile_store_closep) struct profile_store *store = store_of(*state, old);
 
     assert_int_equal(profile_store_damaged(store), 0);
     assert_non_null(profile_lookup(store, some_key, 0, 3));
@@ -245,11 +251,8 @@ static void what_an_older_brume_measured_is_forgotten_without_a_word(void **stat
     static const char text[] =
         "{\"version\":1,\"subject\":\"a\",\"type\":\"b\",\"engine\":\"\","
         "\"segments\":[[0,3,0.01,5,7]],\"outputs\":[]}";
-    cleanup(memory_free) char *path = memory_format("%s/old.json", (char *)*state);
-    struct error err = {0};
+    cleanup(profile_store_closep) struct profile_store *store = store_of(*state, text);
 
-    assert_int_equal(file_write(path, text, strlen(text), &err), 0);
-    cleanup(profile_store_closep) struct profile_store *store = store_open(*state);
     assert_int_equal(profile_store_damaged(store), 0);
     assert_null(profile_lookup(store, (struct profile_key){"a", "b", ""}, 0, 3));
 }

@@ -26,11 +26,11 @@ static bool packing_known(const struct wanted *wanted, const struct profile_want
 
     key.subject = wanted->packings[want->operator];
     if (model != NULL) {
-        return model_live_size(model, want->to) < PROFILE_PACK_LEAST ||
+        return model_live_size(model, want->to) < GRAPH_CODEC_LEAST ||
                profile_packing(wanted->profiles, key, want->to, GRAPH_CODEC_ZSTD) != NULL;
     }
     for (unsigned port = 0; profile != NULL && port < profile->n_outputs; port++) {
-        if (profile->outputs[port] >= PROFILE_PACK_LEAST &&
+        if (profile->outputs[port] >= GRAPH_CODEC_LEAST &&
             profile_packing(wanted->profiles, key, port, GRAPH_CODEC_ZSTD) == NULL) {
             return false;
         }

@@ -86,7 +86,7 @@ void measure_pack(struct measure *measure, struct task *task, unsigned at, struc
     struct made *made = &measure->made[task->operator_id];
     bool network = task->to > 0;
 
-    if (frame == NULL || frame_size(frame) < MEASURE_PACK_LEAST || is_known(made, at)) {
+    if (frame == NULL || frame_size(frame) < GRAPH_CODEC_LEAST || is_known(made, at)) {
         return;
     }
     made->packed = memory_grow(made->packed, made->n_packed, sizeof(*made->packed));

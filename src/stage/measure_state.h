@@ -6,8 +6,6 @@
 #include "stage/measure.h"
 #include "stage/shell_state.h"
 
-enum { MEASURE_PACK_LEAST = 16384 }; /* bytes, as the planner's PROFILE_PACK_LEAST */
-
 /* As struct profile_packing of the planner. */
 struct task_packing {
     unsigned at;
