@@ -218,7 +218,7 @@ int site_open(struct site *site, struct uv_loop_s *loop, const struct testbed *t
     }
     /* What cannot be removed now does not keep this run from starting. */
     if (ledger_clean(&n_runs, &left) < 0) {
-        site_note(site, memory_format("an earlier run left something: %s", left.text));
+        site_note(site, memory_format(SITE_LEFT "%s", left.text));
     }
     copy_devices(site, testbed);
     return begin(site, err);

@@ -11,6 +11,9 @@
 #include "fabric/fabric.h"
 #include "fabric/ledger.h"
 
+/* How the note begins when something of a dead run cannot be removed. */
+#define SITE_LEFT "an earlier run left something: "
+
 struct site_guard; /* the keeper and the handle that watches it */
 
 struct site {
