@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "controller/checkpoints.h"
 #include "controller/needs.h"
 #include "controller/run_state.h"
 
@@ -58,6 +59,7 @@ void run_open(struct session *session, struct deployment *deployment)
     }
     run_place_open(session);
     run->tally = tally_create(deployment);
+    run->checkpoints = session->fabric->ops->remote ? json_object() : NULL;
     reconcile_init(&run->reconcile, deployment->n_stages, session->patience_ms);
     uv_timer_init(session->loop, &run->timer);
     uv_timer_init(session->loop, &run->progress);
@@ -152,6 +154,7 @@ void run_stop(struct session *session)
     run_place_close(run);
     tally_destroy(run->tally);
     json_decref(run->plan);
+    json_decref(run->checkpoints);
     broker_stop(run->broker);
     memory_folder_close(run->memory);
     reconcile_finish(&run->reconcile);
@@ -284,6 +287,20 @@ static void pass_on_words(struct session *session, const json_t *message)
     }
 }
 
+static void take_checkpoint(struct session *session, size_t index, const json_t *message)
+{
+    struct run *run = session->run;
+    const struct deployment_stage *stage = &run->deployment->stages[index];
+    json_t *answer =
+        run->checkpoints == NULL
+            ? NULL
+            : checkpoints_take(run->checkpoints, run->deployment, stage->group, message);
+
+    if (answer != NULL) {
+        control_send(session->control, stage->name, answer);
+    }
+}
+
 void run_said(struct session *session, const char *stage, const json_t *message)
 {
     struct run *run = session->run;
@@ -297,6 +314,8 @@ void run_said(struct session *session, const char *stage, const json_t *message)
     if (strcmp(type, "report") == 0) {
         run_heard_report(session, index, message);
         run_warn(session);
+    } else if (strcmp(type, "checkpoint") == 0) {
+        take_checkpoint(session, index, message);
     } else if (strcmp(type, "ready") == 0) {
         stage_ready(session, index, message);
     } else if (strcmp(type, "log") == 0) {

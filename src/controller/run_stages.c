@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "controller/checkpoints.h"
 #include "controller/run_state.h"
 
 enum { ERRNO_MOST = 4096 };
@@ -81,16 +82,21 @@ static int start_stage(struct session *session, size_t index, struct error *err)
 static void configure(struct session *session, size_t index)
 {
     const struct run *run = session->run;
+    const struct deployment_stage *stage = &run->deployment->stages[index];
+    json_t *checkpoints = run->checkpoints == NULL
+                              ? NULL
+                              : checkpoints_of(run->checkpoints, run->deployment, stage->group);
 
-    control_send(session->control, run->deployment->stages[index].name,
-                 json_pack("{sssoss?sssssososisIsososbsI}", "type", "configure", "deployment",
+    control_send(session->control, stage->name,
+                 json_pack("{sssoss?sssssososisIsosososbsI}", "type", "configure", "deployment",
                            session_deployment(session, run->deployment), "state",
                            session_folder(session), "data_token", run->data_token, "run",
                            run->name, "peers", addresses(run), "lives", lives(run), "life",
                            (int)run->actors[index].life, "done",
                            (json_int_t)run->actors[index].mark, "sinks",
                            tally_marks(run->tally), "files",
-                           session_files(session, run->deployment->stages[index].name), "drain",
+                           session_files(session, stage->name), "checkpoints",
+                           checkpoints != NULL ? checkpoints : json_null(), "drain",
                            (int)run->draining, "frames", (json_int_t)session->request->frames));
 }
 

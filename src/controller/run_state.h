@@ -47,6 +47,7 @@ struct run {
     struct application *before;   /* what it was then; NULL: as the session's */
     struct broker *broker;        /* NULL: none is asked for */
     struct memory_folder *memory; /* NULL: the run remembers no longer than it lasts */
+    json_t *checkpoints;          /* checkpoints.h; NULL: stages find them on their disks */
     char data_token[CONTROL_TOKEN_SIZE], name[CONTROL_TOKEN_SIZE];
     uv_timer_t timer, progress, deadline;
     unsigned n_timers; /* that are being closed */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "fabric/kubernetes.h"
@@ -38,7 +39,8 @@ static void complain(struct kubernetes *kubernetes, const char *why)
 
 static json_t *describe(const struct kubernetes *kubernetes)
 {
-    cleanup(memory_wipe) char *coded = kube_encode(kubernetes->unsaved);
+    cleanup(memory_wipe) char *coded =
+        base64_encode(kubernetes->unsaved, strlen(kubernetes->unsaved));
     cleanup(memory_free) char *name = memory_format("brume-run-%s", kubernetes->application);
     json_t *metadata =
         json_pack("{sssssoso*}", "name", name, "namespace", kubernetes->space, "labels",

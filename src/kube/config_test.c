@@ -312,16 +312,12 @@ static void an_answer_of_a_plug_in_is_checked(void **state)
     }
 }
 
-static void base64_is_read_and_written(void **state)
+static void a_text_in_base64_is_read(void **state)
 {
-    static const char *const texts[] = {"a", "ab", "abc", "-----BEGIN CERTIFICATE-----\n"};
+    cleanup(memory_free) char *text = kube_decode("LS0tLS1CRUdJTiBD\nRVJUSUZJQ0FURS0tLS0tCg==");
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-        cleanup(memory_free) char *base64 = kube_encode(texts[i]);
-        cleanup(memory_free) char *text = kube_decode(base64);
-        assert_string_equal(text, texts[i]);
-    }
+    assert_string_equal(text, "-----BEGIN CERTIFICATE-----\n");
     assert_null(kube_decode("YQBi")); /* a zero byte */
     assert_null(kube_decode("YWJ"));
     assert_null(kube_decode(""));
@@ -356,7 +352,7 @@ int main(void)
         cmocka_unit_test(what_a_plug_in_did_wrong_is_told_without_its_answer),
         cmocka_unit_test(a_plug_in_that_hangs_is_ended),
         cmocka_unit_test(an_answer_of_a_plug_in_is_checked),
-        cmocka_unit_test(base64_is_read_and_written),
+        cmocka_unit_test(a_text_in_base64_is_read),
         cmocka_unit_test(moments_are_read_and_written),
     };
 

@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/yaml.h"
 
-enum { ARGUMENTS_MAX = 256 };
+enum { ARGUMENTS_MAX = 256, BASE64_MOST = 1 << 20 };
 
 /* Entries of one kind: a list, the key under which each has its contents. */
 struct kind {
@@ -57,6 +58,17 @@ static char *path_of(const struct yaml_node *map, const char *key)
     const char *end = *path == '/' ? NULL : strrchr(value->file, '/');
     return end == NULL ? memory_text(path)
                        : memory_format("%.*s/%s", (int)(end - value->file), value->file, path);
+}
+
+char *kube_decode(const char *base64)
+{
+    size_t size = 0;
+    char *text = strlen(base64) > BASE64_MOST ? NULL : base64_decode(base64, &size);
+
+    if (text != NULL && strlen(text) != size) {
+        memory_wipe(&text);
+    }
+    return text;
 }
 
 static int read_data(const struct yaml_node *map, const char *key, char **ret_text,

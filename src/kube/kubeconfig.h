@@ -48,9 +48,7 @@ int kubeconfig_read(const struct yaml_document *const *documents, size_t n_docum
                     const char *names, struct kube_identity *ret_identity, struct error *err);
 void kube_identity_finish(struct kube_identity *identity);
 
-/* Base64, with white space in it or not, to a text that is malloc'ed; NULL: it is none, or
- * there is a zero byte in it. */
+/* A text out of base64, malloc'ed; NULL: it is none, or there is a zero byte in it. */
 char *kube_decode(const char *base64);
-char *kube_encode(const char *text);
 
 #endif

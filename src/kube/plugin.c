@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -34,7 +35,8 @@ static void put_cluster(json_t *spec, const struct kube_identity *identity)
         json_object_set_new(cluster, "insecure-skip-tls-verify", json_true());
     }
     if (identity->authority_pem != NULL) {
-        cleanup(memory_free) char *base64 = kube_encode(identity->authority_pem);
+        cleanup(memory_free) char *base64 =
+            base64_encode(identity->authority_pem, strlen(identity->authority_pem));
         json_object_set_new(cluster, "certificate-authority-data", json_string(base64));
     }
     json_object_set_new(spec, "cluster", cluster);

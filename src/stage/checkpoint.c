@@ -85,6 +85,21 @@ const void *checkpoint_data(const struct checkpoint *checkpoint, size_t *ret_siz
     return checkpoint->file == NULL ? NULL : (const struct header *)checkpoint->file + 1;
 }
 
+void checkpoint_raise(struct checkpoint *checkpoint, uint64_t mark, const void *data,
+                      size_t size)
+{
+    if (mark <= checkpoint->mark) {
+        return;
+    }
+    memory_free(&checkpoint->file);
+    checkpoint->file = memory_new(sizeof(struct header) + size, 1);
+    if (size > 0) {
+        memcpy((struct header *)checkpoint->file + 1, data, size);
+    }
+    checkpoint->mark = mark;
+    checkpoint->size = size;
+}
+
 int checkpoint_write(struct checkpoint *checkpoint, uint64_t mark, const void *data,
                      size_t size, struct error *err)
 {

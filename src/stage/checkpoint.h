@@ -23,6 +23,10 @@ uint64_t checkpoint_mark(const struct checkpoint *checkpoint);
 /* Borrowed, until the next write; NULL when there is none. */
 const void *checkpoint_data(const struct checkpoint *checkpoint, size_t *ret_size);
 
+/* What somebody else has kept, which counts when it is further on than the disk. */
+void checkpoint_raise(struct checkpoint *checkpoint, uint64_t mark, const void *data,
+                      size_t size);
+
 int checkpoint_write(struct checkpoint *checkpoint, uint64_t mark, const void *data,
                      size_t size, struct error *err);
 

@@ -113,6 +113,27 @@ static void without_a_folder_nothing_is_kept(void **state)
     checkpoint_close(checkpoint);
 }
 
+static void what_somebody_else_has_kept_counts_when_it_is_further_on(void **state)
+{
+    struct checkpoint *checkpoint = open_memory(test_folder);
+    size_t size;
+
+    (void)state;
+    write_memory(checkpoint, 7, "seven");
+    checkpoint_close(checkpoint);
+    checkpoint = open_memory(test_folder);
+    checkpoint_raise(checkpoint, 7, "other", 5);
+    assert_memory_equal(checkpoint_data(checkpoint, &size), "seven", 5);
+    checkpoint_raise(checkpoint, 8, "8", 1);
+    assert_int_equal(checkpoint_mark(checkpoint), 8);
+    assert_memory_equal(checkpoint_data(checkpoint, &size), "8", 1);
+    assert_int_equal(size, 1);
+    checkpoint_raise(checkpoint, 9, NULL, 0);
+    assert_non_null(checkpoint_data(checkpoint, &size));
+    assert_int_equal(size, 0);
+    checkpoint_close(checkpoint);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +146,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(damage_is_told_and_not_believed, test_folder_make,
                                         test_folder_remove),
         cmocka_unit_test(without_a_folder_nothing_is_kept),
+        cmocka_unit_test_setup_teardown(
+            what_somebody_else_has_kept_counts_when_it_is_further_on, test_folder_make,
+            test_folder_remove),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

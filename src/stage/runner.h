@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "base/histogram.h"
+#include "base/json.h"
 #include "graph/deployment.h"
 #include "operator/call.h"
 #include "stage/core.h"
@@ -48,6 +49,9 @@ struct runner_part {
     const struct deployment_operator *const *operators;
     const char *run; /* names the run of the application; operators get it as a parameter */
     const char *state_folder; /* what operators remember; NULL: nothing outlives the process */
+    /* What the controller keeps of them: {operator: {"mark", "data"}}; needed until they are
+     * open. NULL: nothing. */
+    const json_t *checkpoints;
 };
 
 /* Opens the operators, off the loop; stateful ones take up what they remember. */
@@ -60,6 +64,8 @@ void runner_save(struct runner *runner, unsigned operator_id, uint64_t sequence)
 void runner_keep(struct runner *runner, unsigned operator_id, uint64_t sequence);
 /* What a stateful operator remembers, once opened, is that after all frames below this. */
 uint64_t runner_mark(const struct runner *runner, unsigned operator_id);
+/* What runner_keep() has put on disk; until the next runner_save(). */
+const struct operator_saved *runner_snapshot(const struct runner *runner, unsigned operator_id);
 const struct runner_counters *runner_count(const struct runner *runner, unsigned operator_id);
 /* Closes the operators once nothing runs any more; no callbacks come after this. */
 void runner_destroy(struct runner *runner);

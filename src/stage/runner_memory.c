@@ -1,7 +1,9 @@
 /* Saves stateful operators, on the worker threads: a snapshot between two turns of the
  * operator, which the core sees to, then to disk. */
+#include <errno.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/memory.h"
 #include "stage/runner_state.h"
 
@@ -14,6 +16,27 @@ struct saving {
     int r;
 };
 
+/* The disk may have gone with a machine; what the controller keeps has not. */
+static int raise_checkpoint(const struct runner *runner, const char *name,
+                            struct checkpoint *checkpoint, struct error *err)
+{
+    const json_t *told = json_object_get(runner->part.checkpoints, name);
+    const char *data = json_string_value(json_object_get(told, "data"));
+    json_int_t mark = json_integer_value(json_object_get(told, "mark"));
+    size_t size = 0;
+
+    if (data == NULL || mark <= 0) {
+        return 0;
+    }
+    cleanup(memory_free) void *bytes = base64_decode(data, &size);
+    if (bytes == NULL && data[0] != '\0') {
+        return error_set(err, -EPROTO, "'%s': the controller sent a checkpoint that is none",
+                         name);
+    }
+    checkpoint_raise(checkpoint, (uint64_t)mark, bytes, size);
+    return 0;
+}
+
 int runner_memory_restore(struct runner *runner, size_t i, struct error *err)
 {
     struct runner_memory *memory = &runner->memories[i];
@@ -22,8 +45,9 @@ int runner_memory_restore(struct runner *runner, size_t i, struct error *err)
     if ((runner->types[i]->flags & BRUME_STATEFUL) == 0) {
         return 0;
     }
-    int r = checkpoint_open(runner->part.state_folder, runner->part.operators[i]->name,
-                            &memory->checkpoint, err);
+    const char *name = runner->part.operators[i]->name;
+    int r = checkpoint_open(runner->part.state_folder, name, &memory->checkpoint, err);
+    r = r < 0 ? r : raise_checkpoint(runner, name, memory->checkpoint, err);
     const void *data = r < 0 ? NULL : checkpoint_data(memory->checkpoint, &size);
     return data == NULL ? r : operator_restore(runner->instances[i], data, size, err);
 }
@@ -39,6 +63,11 @@ uint64_t runner_mark(const struct runner *runner, unsigned operator_id)
     const struct checkpoint *checkpoint = runner->memories[operator_id].checkpoint;
 
     return checkpoint == NULL ? 0 : checkpoint_mark(checkpoint);
+}
+
+const struct operator_saved *runner_snapshot(const struct runner *runner, unsigned operator_id)
+{
+    return &runner->memories[operator_id].snapshot;
 }
 
 static struct saving *begin(struct runner *runner, unsigned operator_id, uint64_t sequence)

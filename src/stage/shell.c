@@ -145,6 +145,8 @@ static int obey(struct shell *shell, json_t *message, struct error *err)
     }
     if (strcmp(type, "peers") == 0) {
         stream_set_peers(shell, message);
+    } else if (strcmp(type, "kept") == 0) {
+        checkpoints_heard(shell, message);
     } else if (strcmp(type, "drain") == 0) {
         stream_drain(shell);
     } else if (strcmp(type, "report") == 0 && shell->core != NULL) {
@@ -223,6 +225,7 @@ static void control_closed(void *owner, struct link *link, const char *why)
         log_event(LOG_INFO, "stage.controller-lost", "stage=%s why=%s", shell->name,
                   log_quote(why, quoted, sizeof(quoted)));
         uv_timer_again(&shell->redial);
+        checkpoints_wait_no_more(shell);
     }
 }
 
@@ -244,6 +247,7 @@ void shell_redial(struct shell *shell, const char *address)
     link_close(STEAL(shell->control));
     link_close(STEAL(shell->dialled));
     uv_timer_again(&shell->redial);
+    checkpoints_wait_no_more(shell);
 }
 
 static void redial_due(uv_timer_t *timer)

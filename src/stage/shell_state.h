@@ -1,6 +1,6 @@
 /* What the parts of the shell share: shell.c is its life, shell_stream.c the running stream,
- * shell_marks.c how far it has got, shell_watch.c what sources wait for, report.c what it tells
- * the controller. */
+ * shell_marks.c how far it has got, shell_checkpoint.c what of it the controller keeps,
+ * shell_watch.c what sources wait for, report.c what it tells the controller. */
 #ifndef STAGE_SHELL_STATE_H
 #define STAGE_SHELL_STATE_H
 
@@ -19,6 +19,7 @@
 
 struct fetch;
 struct measure;
+struct shell_checkpoint;
 struct watch;
 
 struct shell {
@@ -45,6 +46,7 @@ struct shell {
     struct runner *runner;
     struct journal **journals; /* by operator; NULL but for sinks */
     struct journal *mark;      /* of a stage with sources: how far all is done; or NULL */
+    struct shell_checkpoint *checkpoints; /* by operator; NULL: the controller keeps none */
     struct watch **watches; /* by operator: the descriptor that a source waits for, or NULL */
     struct core *core;      /* once the operators are open */
     struct peers *peers;
@@ -87,6 +89,16 @@ int stream_feed(void *owner, const struct core_event *event, struct error *err);
 /* Reads the marks of an earlier life into the configuration, and keeps the stage's own. */
 int marks_open(struct shell *shell, struct error *err);
 int marks_keep(struct shell *shell, struct error *err);
+
+/* The memory of a stateful operator is on disk: the core hears that it is kept, when the
+ * controller has it too where `told` asks for that. */
+void checkpoints_open(struct shell *shell);
+void checkpoints_close(struct shell *shell);
+void checkpoints_written(struct shell *shell, unsigned operator_id);
+/* The controller answered; is lost; is back. */
+void checkpoints_heard(struct shell *shell, const json_t *message);
+void checkpoints_wait_no_more(struct shell *shell);
+void checkpoints_say_again(struct shell *shell);
 
 /* Wakes a source when the descriptor can be read; -1: none. One for each at a time. */
 void watch_start(struct shell *shell, unsigned operator_id, int descriptor);

@@ -202,6 +202,7 @@ static void opened(void *owner, const struct error *failure)
             shell->config->core.operators[i].mark = runner_mark(shell->runner, i);
         }
     }
+    checkpoints_open(shell);
     shell->core = core_create(&shell->config->core);
     log_event(LOG_INFO, "stage.ready", "stage=%s operators=%u", shell->name,
               shell->config->core.n_operators);
@@ -230,13 +231,10 @@ static void saved(void *owner, unsigned operator_id, const struct error *failure
 
 static void kept(void *owner, unsigned operator_id, const struct error *failure)
 {
-    const struct core_event event = {.kind = CORE_KEPT, .operator_id = operator_id};
-    struct error err;
-
     if (failure != NULL) {
         shell_fail(owner, failure);
     } else {
-        stream_feed(owner, &event, &err);
+        checkpoints_written(owner, operator_id);
     }
 }
 
@@ -325,8 +323,12 @@ int stream_configure(struct shell *shell, const json_t *message, struct error *e
     }
     set_workers(shell->config->core.workers);
     step_back(shell);
-    const struct runner_part part = {shell->config->core.n_operators, shell->config->operators,
-                                     shell->run, shell->state_folder};
+    const struct runner_part part = {.n_operators = shell->config->core.n_operators,
+                                     .operators = shell->config->operators,
+                                     .run = shell->run,
+                                     .state_folder = shell->state_folder,
+                                     .checkpoints =
+                                         json_object_get(shell->told, "checkpoints")};
     shell->runner = runner_create(shell->loop, &part, &runner_events, shell);
     return 0;
 }
@@ -350,6 +352,7 @@ void stream_say_again(struct shell *shell)
     if (shell->core != NULL && shell->finished) {
         say_finished(shell);
     }
+    checkpoints_say_again(shell);
 }
 
 void stream_set_peers(struct shell *shell, json_t *message)
@@ -393,5 +396,6 @@ void stream_stop(struct shell *shell)
     for (unsigned i = 0; shell->journals != NULL && i < shell->config->core.n_operators; i++) {
         journal_close(STEAL(shell->journals[i]));
     }
+    checkpoints_close(shell);
     journal_close(STEAL(shell->mark));
 }

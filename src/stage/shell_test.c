@@ -23,6 +23,18 @@ static const char deployment[] =
     "'stages': [{'name': 'all-1', 'group': 'all', 'device': 'here', 'workers': 1}],"
     "'channels': []}";
 
+/* 40 readings of a sensor, and what their average remembers. */
+static const char averaging[] =
+    "{'application': 'air', 'window': 4, 'operators': ["
+    "{'name': 'sensors', 'origin': 'sensors', 'use': 'sensor-source', 'group': 'all',"
+    " 'params': [{'name': 'frames', 'value': '40'}], 'inputs': []},"
+    "{'name': 'mean', 'origin': 'mean', 'use': 'average', 'group': 'all',"
+    " 'params': [{'name': 'count', 'value': '5'}], 'inputs': [{'from': 'sensors', 'port': 0}]},"
+    "{'name': 'out', 'origin': 'out', 'use': 'null-sink', 'group': 'all', 'params': [],"
+    " 'inputs': [{'from': 'mean', 'port': 0}]}],"
+    "'stages': [{'name': 'all-1', 'group': 'all', 'device': 'here', 'workers': 1}],"
+    "'channels': []}";
+
 struct desk {
     uv_loop_t loop;
     struct listener *listener;
@@ -34,6 +46,8 @@ struct desk {
     unsigned n_reports;  /* since then */
     struct link *caller; /* somebody who dials the stage */
     bool caller_opened;
+    bool answers;         /* each checkpoint is kept */
+    json_t *first, *last; /* of the checkpoints that came */
 };
 
 static void note(struct desk *desk, const char *what)
@@ -52,6 +66,28 @@ static void stage_opened(void *owner, struct link *link)
     desk->n_reports = 0;
 }
 
+static void answer(struct desk *desk)
+{
+    cleanup(json_decrefp) json_t *json = json_pack("{sssOsO}", "type", "kept", "operator",
+                                                   json_object_get(desk->last, "operator"),
+                                                   "mark", json_object_get(desk->last, "mark"));
+    cleanup(memory_free) char *text = json_dumps(json, 0);
+
+    link_send_text(desk->stage, MESSAGE_CONTROL, text);
+}
+
+static void take_checkpoint(struct desk *desk, json_t *message)
+{
+    if (desk->first == NULL) {
+        desk->first = json_incref(message);
+    }
+    json_decref(desk->last);
+    desk->last = json_incref(message);
+    if (desk->answers) {
+        answer(desk);
+    }
+}
+
 static void stage_came(void *owner, struct link *link, const struct message *message,
                        void *payload)
 {
@@ -66,6 +102,8 @@ static void stage_came(void *owner, struct link *link, const struct message *mes
         note(desk, "hello");
     } else if (strcmp(type, "report") == 0 || strcmp(type, "alive") == 0) {
         desk->n_reports++;
+    } else if (strcmp(type, "checkpoint") == 0) {
+        take_checkpoint(desk, json);
     } else {
         note(desk, type);
     }
@@ -146,6 +184,8 @@ static int stop(void **state)
     shell_destroy(desk->shell);
     assert_int_equal(uv_loop_close(&desk->loop), 0);
     free(desk->data_address);
+    json_decref(desk->first);
+    json_decref(desk->last);
     free(desk);
     return 0;
 }
@@ -368,6 +408,108 @@ static void a_sink_that_takes_nothing_does_not_keep_a_stage_from_ending(void **s
     until_lost(desk);
 }
 
+/* Of a stage that may be started again elsewhere; `checkpoints` is an object. */
+static void configure_averaging(struct desk *desk, const char *checkpoints, json_int_t done)
+{
+    cleanup(memory_free) char *text =
+        memory_format("{'type': 'configure', 'state': null, 'data_token': 'data', 'peers': {}, "
+                      "'drain': false, 'done': %lld, 'checkpoints': %s, 'deployment': %s}",
+                      (long long)done, checkpoints, averaging);
+
+    say(desk, text);
+}
+
+static json_int_t mark_of(const json_t *checkpoint)
+{
+    return json_integer_value(json_object_get(checkpoint, "mark"));
+}
+
+static void until_checkpoint(struct desk *desk)
+{
+    while (desk->last == NULL) {
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+}
+
+static void a_checkpoint_is_kept_when_the_controller_says_so(void **state)
+{
+    struct desk *desk = *state;
+
+    wait_for(desk, "hello");
+    configure_averaging(desk, "{}", 0);
+    until_checkpoint(desk);
+    while (desk->n_reports < 2) {
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(core_done(desk->shell->core), 0);
+    assert_ptr_equal(desk->first, desk->last);
+    desk->answers = true;
+    answer(desk);
+    wait_for(desk, "hello ready working finished");
+    assert_int_equal(mark_of(desk->last), 40);
+    say(desk, "{'type': 'stop'}");
+    until_lost(desk);
+}
+
+/* As if it were the machine of the first life that had died at its first checkpoint. */
+static void another_life_takes_up_what_the_controller_kept(void **state)
+{
+    struct desk *desk = *state, *next;
+
+    desk->answers = true;
+    wait_for(desk, "hello");
+    configure_averaging(desk, "{}", 0);
+    wait_for(desk, "hello ready working finished");
+    say(desk, "{'type': 'stop'}");
+    until_lost(desk);
+    assert_true(mark_of(desk->first) < 40);
+
+    start((void **)&next);
+    next->answers = true;
+    wait_for(next, "hello");
+    cleanup(memory_free) char *checkpoints =
+        memory_format("{'mean': {'mark': %lld, 'data': '%s'}}", (long long)mark_of(desk->first),
+                      json_string_value(json_object_get(desk->first, "data")));
+    configure_averaging(next, checkpoints, mark_of(desk->first));
+    wait_for(next, "hello ready working finished");
+    assert_true(mark_of(next->first) > mark_of(desk->first));
+    assert_true(json_equal(next->last, desk->last));
+    say(next, "{'type': 'stop'}");
+    until_lost(next);
+    stop((void **)&next);
+}
+
+static void a_controller_that_is_away_holds_nothing_up(void **state)
+{
+    struct desk *desk = *state;
+
+    wait_for(desk, "hello");
+    configure_averaging(desk, "{}", 0);
+    until_checkpoint(desk);
+    link_close(STEAL(desk->stage));
+    while (core_done(desk->shell->core) == 0) {
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+    desk->answers = true;
+    while (!desk->shell->finished || desk->stage == NULL || mark_of(desk->last) < 40) {
+        uv_run(&desk->loop, UV_RUN_ONCE);
+    }
+    say(desk, "{'type': 'stop'}");
+    until_lost(desk);
+}
+
+static void a_checkpoint_that_is_none_is_told(void **state)
+{
+    struct desk *desk = *state;
+
+    wait_for(desk, "hello");
+    configure_averaging(desk, "{'mean': {'mark': 3, 'data': 'c2V2ZW4'}}", 3);
+    wait_for(desk, "hello failed");
+    until_lost(desk);
+    assert_string_equal(desk->shell->failure,
+                        "'mean': the controller sent a checkpoint that is none");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +529,13 @@ int main(void)
             a_sink_that_takes_nothing_does_not_keep_a_stage_from_ending, start, stop),
         cmocka_unit_test_setup_teardown(
             a_controller_that_comes_back_elsewhere_calls_and_is_dialled, start, stop),
+        cmocka_unit_test_setup_teardown(a_checkpoint_is_kept_when_the_controller_says_so, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(another_life_takes_up_what_the_controller_kept, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(a_controller_that_is_away_holds_nothing_up, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(a_checkpoint_that_is_none_is_told, start, stop),
         cmocka_unit_test_setup_teardown(nobody_else_tells_a_stage_whom_to_dial, start, stop),
         cmocka_unit_test_setup_teardown(a_stage_that_is_stopped_before_the_link_is_up_just_ends,
                                         start, stop),
