@@ -77,8 +77,14 @@ static json_t *to_message(struct shell *shell, unsigned operator_id)
                      (json_int_t)checkpoint->mark, "data", data);
 }
 
-void checkpoints_written(struct shell *shell, unsigned operator_id)
+void checkpoints_written(void *owner, unsigned operator_id, const struct error *failure)
 {
+    struct shell *shell = owner;
+
+    if (failure != NULL) {
+        shell_fail(shell, failure);
+        return;
+    }
     if (shell->checkpoints == NULL) {
         tell_core(shell, operator_id);
         return;

@@ -94,7 +94,7 @@ int marks_keep(struct shell *shell, struct error *err);
  * controller has it too where `told` asks for that. */
 void checkpoints_open(struct shell *shell);
 void checkpoints_close(struct shell *shell);
-void checkpoints_written(struct shell *shell, unsigned operator_id);
+void checkpoints_written(void *owner, unsigned operator_id, const struct error *failure);
 /* The controller answered; is lost; is back. */
 void checkpoints_heard(struct shell *shell, const json_t *message);
 void checkpoints_wait_no_more(struct shell *shell);

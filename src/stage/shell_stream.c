@@ -229,16 +229,8 @@ static void saved(void *owner, unsigned operator_id, const struct error *failure
     }
 }
 
-static void kept(void *owner, unsigned operator_id, const struct error *failure)
-{
-    if (failure != NULL) {
-        shell_fail(owner, failure);
-    } else {
-        checkpoints_written(owner, operator_id);
-    }
-}
-
-static const struct runner_events runner_events = {opened, ran, waits, saved, kept};
+static const struct runner_events runner_events = {opened, ran, waits, saved,
+                                                   checkpoints_written};
 
 static unsigned count_outputs(void *owner, const char *use)
 {
