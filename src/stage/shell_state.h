@@ -54,6 +54,7 @@ struct shell {
     bool draining;
     bool working;      /* an operator has run */
     uint64_t began_at; /* the mark then */
+    uint64_t began_ns; /* CPU that was used by then: start and loading are no work on frames */
     bool progressed;   /* it has risen since, and was told */
     bool finished;     /* every frame is done */
 

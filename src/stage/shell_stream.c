@@ -145,6 +145,7 @@ static void ran(void *owner, unsigned operator_id, uint64_t sequence, int r,
     if (!shell->working) {
         shell->working = true;
         shell->began_at = core_done(shell->core);
+        shell->began_ns = clock_process_ns();
         say_working(shell);
     }
     if (result->n_said > 0) {
