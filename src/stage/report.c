@@ -45,7 +45,8 @@ json_t *report_make(const struct shell *shell)
     }
     return json_pack(
         "{sssIsIsIsIsIsIsIsoso}", "type", "report", "now_ns", (json_int_t)clock_ns(), "cpu_ns",
-        (json_int_t)(shell->working ? clock_process_ns() - shell->began_ns : 0), "rss", (json_int_t)memory_resident(), "done",
+        (json_int_t)(shell->working ? clock_process_ns() - shell->began_ns : 0), "rss",
+        (json_int_t)memory_resident(), "done",
         (json_int_t)(core_done(shell->core) == CORE_ALL ? -1
                                                         : (json_int_t)core_done(shell->core)),
         "accepted", (json_int_t)counters.accepted, "repeated", (json_int_t)counters.repeated,
