@@ -1,0 +1,266 @@
+/* The kubernetes fabric before an API server that does what a real one seldom does: pods that
+ * end before they ran, answers that do not come, and others who write what is ours. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "base/test_folder.h"
+#include "fabric/kubernetes.h"
+#include "fabric/kubernetes_object.h"
+#include "fabric/kubernetes_sample.h"
+#include "kube/api.h"
+#include "kube/config.h"
+#include "kube/server_fixture.h"
+
+#define LIST "{'metadata':{'resourceVersion':'1'},'items':[%s]}"
+#define NODE                                                                           \
+    "{'metadata':{'name':'node1','resourceVersion':'1'},'spec':{},'status':{"          \
+    "'addresses':[{'type':'InternalIP','address':'10.0.0.1'}],"                        \
+    "'allocatable':{'cpu':'4','memory':'4Gi'},'conditions':[{'type':'Ready','status':" \
+    "'True'}]}}"
+#define APPLICATION "{'metadata':{'name':'street','uid':'u1'}}"
+
+struct story {
+    uv_loop_t loop;
+    struct server_fixture *server;
+    struct kube_api *api;
+    struct cluster *cluster;
+    struct fabric *fabric;
+    struct server_caller *watch; /* of pods */
+    char asked[8192];            /* what changes something: "POST …/pods;" */
+    char pod[KUBERNETES_NAME];   /* the last that was made */
+    int refuse;                  /* the next that deletes a pod, so often */
+    unsigned n_complete, n_done, n_gone;
+    char trouble[512], noted[1024];
+};
+
+/* ' is ". */
+static void answer(struct server_caller *caller, int status, const char *text)
+{
+    json_t *json = sample(text);
+    char *body = json_dumps(json, JSON_COMPACT);
+
+    server_answer(caller, status, NULL, body);
+    free(body);
+    json_decref(json);
+}
+
+static void note_asked(struct story *story, const struct server_request *request)
+{
+    size_t n = strlen(story->asked);
+    const char *path = strstr(request->path, "/namespaces/brume/");
+
+    snprintf(story->asked + n, sizeof(story->asked) - n, "%s %s;", request->method,
+             path != NULL ? path + strlen("/namespaces/brume/") : request->path);
+}
+
+static void made_pod(struct story *story, const char *body)
+{
+    json_t *pod = json_loads(body, 0, NULL);
+
+    snprintf(story->pod, sizeof(story->pod), "%s", kubernetes_text(pod, "metadata", "name"));
+    json_decref(pod);
+}
+
+static void on_read(struct story *story, const struct server_request *request)
+{
+    bool watches = strstr(request->path, "watch=1") != NULL;
+    bool pods = strncmp(request->path, "/api/v1/pods", 12) == 0;
+    cleanup(memory_free) char *nodes = memory_format(LIST, NODE);
+    cleanup(memory_free) char *none = memory_format(LIST, "");
+
+    if (strstr(request->path, "/proxy/") != NULL) {
+        answer(request->caller, 404, "{'message':'no'}");
+    } else if (watches) {
+        server_stream(request->caller);
+        story->watch = pods ? request->caller : story->watch;
+    } else {
+        answer(request->caller, 200, pods ? none : nodes);
+    }
+}
+
+static void on_asked(void *owner, const struct server_request *request)
+{
+    struct story *story = owner;
+
+    if (strcmp(request->method, "GET") == 0) {
+        on_read(story, request);
+        return;
+    }
+    note_asked(story, request);
+    if (strcmp(request->method, "POST") == 0 && strstr(request->path, "/pods") != NULL) {
+        made_pod(story, request->body);
+    }
+    if (strcmp(request->method, "DELETE") == 0 && strstr(request->path, "/pods/") != NULL &&
+        story->refuse > 0) {
+        story->refuse--;
+        answer(request->caller, 403, "{'message':'not now'}");
+        return;
+    }
+    answer(request->caller, 200, "{}");
+}
+
+static void on_complete(void *owner)
+{
+    ((struct story *)owner)->n_complete++;
+}
+
+static void on_gone(void *owner, const char *stage, const char *how, bool starved)
+{
+    (void)stage;
+    (void)how;
+    (void)starved;
+    ((struct story *)owner)->n_gone++;
+}
+
+static void on_noted(void *owner, const char *text)
+{
+    struct story *story = owner;
+    size_t n = strlen(story->noted);
+
+    snprintf(story->noted + n, sizeof(story->noted) - n, "%s;", text);
+}
+
+static void on_done(void *owner, const struct error *err)
+{
+    struct story *story = owner;
+
+    story->n_done++;
+    snprintf(story->trouble, sizeof(story->trouble), "%s", err != NULL ? err->text : "");
+}
+
+static void until(struct story *story, const unsigned *count, unsigned n)
+{
+    while (*count < n) {
+        uv_run(&story->loop, UV_RUN_ONCE);
+    }
+}
+
+static void until_asked(struct story *story, const char *words)
+{
+    while (strstr(story->asked, words) == NULL) {
+        uv_run(&story->loop, UV_RUN_ONCE);
+    }
+}
+
+static void open_fabric(struct story *story)
+{
+    json_t *application = sample(APPLICATION), *nothing = json_null();
+    const struct fabric_config config = {.loop = &story->loop,
+                                         .application = "street",
+                                         .events = {on_gone, story, on_noted, NULL},
+                                         .cluster = story->cluster,
+                                         .space = "brume",
+                                         .resource = application,
+                                         .kept = nothing};
+    struct error err;
+
+    if (fabric_open("kubernetes", &config, &story->fabric, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    json_decref(application);
+}
+
+static int setup(void **state)
+{
+    struct story *story = memory_new(1, sizeof(*story));
+    const struct kube_surroundings around = {.kubeconfig = "config"};
+    const struct cluster_events events = {.complete = on_complete, .owner = story};
+    struct kube_config *config = NULL;
+    struct error err;
+
+    uv_loop_init(&story->loop);
+    story->server = server_open(&story->loop, on_asked, story);
+    server_kubeconfig(story->server, "{token: secret}", "config");
+    assert_int_equal(kube_config_load_from(&around, &config, &err), 0);
+    assert_int_equal(kube_api_open(&story->loop, config, &story->api, &err), 0);
+    story->cluster = cluster_open(story->api, &events);
+    until(story, &story->n_complete, 1);
+    open_fabric(story);
+    while (story->watch == NULL) {
+        uv_run(&story->loop, UV_RUN_ONCE);
+    }
+    *state = story;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct story *story = *state;
+
+    if (story->fabric != NULL) {
+        story->fabric->ops->dismiss(story->fabric);
+    }
+    cluster_close(story->cluster);
+    kube_api_close(story->api);
+    server_close(story->server);
+    uv_run(&story->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&story->loop), 0);
+    free(story);
+    return 0;
+}
+
+static void start(struct story *story)
+{
+    const struct fabric_start what = {.stage = "detect",
+                                      .device = "node1",
+                                      .controller = "10.0.0.9:7000",
+                                      .credentials = "who I am"};
+    struct error err;
+
+    assert_int_equal(story->fabric->ops->start(story->fabric, &what, on_done, story, &err), 0);
+    while (*story->pod == '\0') {
+        uv_run(&story->loop, UV_RUN_ONCE);
+    }
+}
+
+/* What the watch tells of a pod of the run: its status, and more of its metadata. */
+static void tell(struct story *story, const char *type, const char *name, const char *metadata,
+                 const char *status)
+{
+    static unsigned version = 10;
+    cleanup(memory_free) char *text = memory_format(
+        "{'type':'%s','object':{'metadata':{'name':'%s','namespace':'brume','uid':'%s',"
+        "'resourceVersion':'%u','labels':{'brume.dev/run':'u1','brume.dev/stage':'detect'}%s},"
+        "'status':%s}}",
+        type, name, name, version++, metadata, status);
+    json_t *event = sample(text);
+    char *line = json_dumps(event, JSON_COMPACT);
+    cleanup(memory_free) char *ended = memory_format("%s\n", line);
+
+    server_say(story->watch, ended);
+    free(line);
+    json_decref(event);
+}
+
+#define REFUSED "{'phase':'Failed','reason':'OutOfcpu','message':'no core is free'}"
+#define RUNNING "{'phase':'Running','containerStatuses':[{'state':{'running':{}}}]}"
+
+static void a_pod_that_ends_before_it_ran_is_told_once(void **state)
+{
+    struct story *story = *state;
+
+    start(story);
+    tell(story, "ADDED", story->pod, "", REFUSED);
+    until(story, &story->n_done, 1);
+    assert_non_null(strstr(story->trouble, "node1 does not start detect: it not taken by"));
+    until_asked(story, "DELETE pods/");
+    assert_int_equal(story->n_done, 1);
+    assert_int_equal(story->n_gone, 0);
+    assert_null(((struct kubernetes *)story->fabric)->stages);
+}
+
+#define STORY(story) cmocka_unit_test_setup_teardown(story, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORY(a_pod_that_ends_before_it_ran_is_told_once),
+    };
+
+    return cmocka_run_group_tests_name("kubernetes server", tests, test_folder_make,
+                                       test_folder_remove);
+}
