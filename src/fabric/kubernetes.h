@@ -95,7 +95,9 @@ struct kubernetes {
     char *saved;   /* by an earlier controller */
     char *unsaved; /* the latest that is not kept yet */
     bool changed;  /* it is not what is being written */
-    bool anew;     /* which is written for the first time */
+    char *version; /* of what is kept; NULL: nothing is */
+    char writer[17];
+    bool disowned; /* somebody else keeps it */
     struct kube_request *saving;
 };
 

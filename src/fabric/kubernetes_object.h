@@ -13,6 +13,7 @@
 #define KUBERNETES_RUN         "brume.dev/run"                /* label */
 #define KUBERNETES_LIFE        "brume.dev/life"               /* label */
 #define KUBERNETES_DEVICE      "brume.dev/device"             /* annotation: may be long */
+#define KUBERNETES_WRITER      "brume.dev/writer"             /* annotation: of what is kept */
 #define KUBERNETES_FINALIZER   "brume.dev/stages"             /* of an Application */
 #define KUBERNETES_OUT         "brume.dev/output-claim"       /* of an Application */
 

@@ -235,6 +235,7 @@ void kubernetes_destroy(struct kubernetes *kubernetes)
     json_decref(kubernetes->resource);
     memory_wipe(&kubernetes->saved);
     memory_wipe(&kubernetes->unsaved);
+    memory_free(&kubernetes->version);
     memory_free(&kubernetes->space);
     memory_free(&kubernetes->application);
     memory_free(&kubernetes->run);

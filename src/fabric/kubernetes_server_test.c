@@ -32,7 +32,9 @@ struct story {
     struct server_caller *watch; /* of pods */
     char asked[8192];            /* what changes something: "POST …/pods;" */
     char pod[KUBERNETES_NAME];   /* the last that was made */
-    int refuse;                  /* the next that deletes a pod, so often */
+    json_t *kept;                /* the secret of the run, or NULL */
+    unsigned version;
+    int refuse; /* so many that delete a pod, or write what is kept */
     unsigned n_complete, n_done, n_gone;
     char trouble[512], noted[1024];
 };
@@ -65,6 +67,44 @@ static void made_pod(struct story *story, const char *body)
     json_decref(pod);
 }
 
+static bool is_kept(const struct server_request *request)
+{
+    return strstr(request->path, "/secrets/brume-run-street") != NULL ||
+           strstr(request->body, "\"brume-run-street\"") != NULL;
+}
+
+/* As the API does: who does not know the version of what is there is refused. */
+static void on_keep(struct story *story, const struct server_request *request)
+{
+    bool is_new = strcmp(request->method, "POST") == 0;
+    json_t *body = json_loads(request->body, 0, NULL);
+    const char *known = kubernetes_text(body, "metadata", "resourceVersion");
+
+    if (is_new ? story->kept != NULL
+               : !kubernetes_is(known,
+                                kubernetes_text(story->kept, "metadata", "resourceVersion"))) {
+        json_decref(body);
+        answer(request->caller, story->kept == NULL ? 404 : 409, "{'message':'changed'}");
+        return;
+    }
+    cleanup(memory_free) char *version = memory_format("%u", ++story->version);
+    json_object_set_new(json_object_get(body, "metadata"), "resourceVersion",
+                        json_string(version));
+    json_decref(story->kept);
+    story->kept = body;
+    char *text = json_dumps(body, JSON_COMPACT);
+    server_answer(request->caller, 200, NULL, text);
+    free(text);
+}
+
+static void on_read_kept(struct story *story, const struct server_request *request)
+{
+    char *text = story->kept != NULL ? json_dumps(story->kept, JSON_COMPACT) : NULL;
+
+    server_answer(request->caller, text != NULL ? 200 : 404, NULL, text != NULL ? text : "{}");
+    free(text);
+}
+
 static void on_read(struct story *story, const struct server_request *request)
 {
     bool watches = strstr(request->path, "watch=1") != NULL;
@@ -72,7 +112,9 @@ static void on_read(struct story *story, const struct server_request *request)
     cleanup(memory_free) char *nodes = memory_format(LIST, NODE);
     cleanup(memory_free) char *none = memory_format(LIST, "");
 
-    if (strstr(request->path, "/proxy/") != NULL) {
+    if (is_kept(request)) {
+        on_read_kept(story, request);
+    } else if (strstr(request->path, "/proxy/") != NULL) {
         answer(request->caller, 404, "{'message':'no'}");
     } else if (watches) {
         server_stream(request->caller);
@@ -94,13 +136,16 @@ static void on_asked(void *owner, const struct server_request *request)
     if (strcmp(request->method, "POST") == 0 && strstr(request->path, "/pods") != NULL) {
         made_pod(story, request->body);
     }
-    if (strcmp(request->method, "DELETE") == 0 && strstr(request->path, "/pods/") != NULL &&
-        story->refuse > 0) {
+    bool deletes = strcmp(request->method, "DELETE") == 0;
+    if (story->refuse > 0 &&
+        (deletes ? strstr(request->path, "/pods/") != NULL : is_kept(request))) {
         story->refuse--;
         answer(request->caller, 403, "{'message':'not now'}");
-        return;
+    } else if (!deletes && is_kept(request)) {
+        on_keep(story, request);
+    } else {
+        answer(request->caller, 200, "{}");
     }
-    answer(request->caller, 200, "{}");
 }
 
 static void on_complete(void *owner)
@@ -199,6 +244,7 @@ static int teardown(void **state)
     server_close(story->server);
     uv_run(&story->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&story->loop), 0);
+    json_decref(story->kept);
     free(story);
     return 0;
 }
@@ -253,12 +299,103 @@ static void a_pod_that_ends_before_it_ran_is_told_once(void **state)
     assert_null(((struct kubernetes *)story->fabric)->stages);
 }
 
+static void save(struct story *story, const char *text)
+{
+    story->fabric->ops->save(story->fabric, text);
+}
+
+static void until_kept(struct story *story, const char *base64)
+{
+    while (!kubernetes_is(kubernetes_text(story->kept, "data", "state"), base64)) {
+        uv_run(&story->loop, UV_RUN_ONCE);
+    }
+}
+
+#define ONE   "b25l" /* as base64 */
+#define TWO   "dHdv"
+#define THREE "dGhyZWU="
+
+/* Somebody writes it: who else, or this controller by a request whose answer was lost. */
+static void write_between(struct story *story, const char *writer)
+{
+    json_t *metadata = json_object_get(story->kept, "metadata");
+
+    json_object_set_new(metadata, "resourceVersion", json_string("99"));
+    if (writer != NULL) {
+        json_object_set_new(json_object_get(metadata, "annotations"), KUBERNETES_WRITER,
+                            json_string(writer));
+    }
+}
+
+static void what_another_controller_keeps_is_not_undone(void **state)
+{
+    struct story *story = *state;
+
+    save(story, "one");
+    until_kept(story, ONE);
+    save(story, "two");
+    until_kept(story, TWO);
+    write_between(story, "another");
+    save(story, "three");
+    while (strstr(story->noted, "another controller keeps the state") == NULL) {
+        uv_run(&story->loop, UV_RUN_ONCE);
+    }
+    *story->asked = '\0';
+    save(story, "three");
+    uv_run(&story->loop, UV_RUN_NOWAIT);
+    assert_null(((struct kubernetes *)story->fabric)->saving);
+    assert_string_equal(kubernetes_text(story->kept, "data", "state"), TWO);
+    assert_string_equal(story->asked, "");
+}
+
+static void a_write_of_our_own_whose_answer_was_lost_is_known_again(void **state)
+{
+    struct story *story = *state;
+
+    save(story, "one");
+    until_kept(story, ONE);
+    write_between(story, NULL);
+    save(story, "three");
+    until_kept(story, THREE);
+    assert_string_equal(story->noted, "");
+}
+
+static void what_somebody_removed_is_kept_anew(void **state)
+{
+    struct story *story = *state;
+
+    save(story, "one");
+    until_kept(story, ONE);
+    json_decref(STEAL(story->kept));
+    save(story, "two");
+    until_kept(story, TWO);
+    assert_string_equal(story->noted, "");
+}
+
+static void who_acts_no_more_keeps_nothing(void **state)
+{
+    struct story *story = *state;
+
+    save(story, "one");
+    cluster_yield(story->cluster);
+    *story->asked = '\0';
+    struct fabric *fabric = STEAL(story->fabric);
+    fabric->ops->leave(fabric); /* it would wait for a server that does not answer meanwhile */
+    uv_run(&story->loop, UV_RUN_NOWAIT);
+    assert_string_equal(story->noted, "");
+    assert_null(story->kept);
+}
+
 #define STORY(story) cmocka_unit_test_setup_teardown(story, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(a_pod_that_ends_before_it_ran_is_told_once),
+        STORY(what_another_controller_keeps_is_not_undone),
+        STORY(a_write_of_our_own_whose_answer_was_lost_is_known_again),
+        STORY(what_somebody_removed_is_kept_anew),
+        STORY(who_acts_no_more_keeps_nothing),
     };
 
     return cmocka_run_group_tests_name("kubernetes server", tests, test_folder_make,
