@@ -99,6 +99,8 @@ struct kubernetes {
     char writer[17];
     bool disowned; /* somebody else keeps it */
     struct kube_request *saving;
+    uv_timer_t *again;   /* it is tried then; NULL: it never failed */
+    unsigned n_failures; /* in a row */
 };
 
 extern const struct fabric_ops kubernetes_ops, kubernetes_alone_ops;

@@ -1,5 +1,6 @@
 /* What a controller that comes back has to know, in a secret of the Application's. One write is
- * under way at a time; of what is to be kept meanwhile the last counts.
+ * under way at a time; of what is to be kept meanwhile the last counts. One that failed is
+ * tried again, later and later, with what is the latest then.
  *
  * A write bears the version that was read or written last. So one who acts no more, and does
  * not know it yet, cannot undo what the next one wrote: it is refused, and writes no more. A
@@ -18,6 +19,7 @@
 #include "fabric/kubernetes_object.h"
 #include "kube/api.h"
 #include "kube/kubeconfig.h"
+#include "kube/pace.h"
 
 #define KEPT_MOST ((size_t)700 << 10) /* bytes; the API takes 1 MiB, as base64 */
 #define KEPT_KEY  "state"
@@ -25,7 +27,9 @@
 #define LOAD_MS 2000
 #define SAVE_MS 1000
 /* And all fabrics of a controller that ends, together. */
-#define LEAVE_MS 2500
+#define LEAVE_MS       2500
+#define AGAIN_FIRST_MS 1000
+#define AGAIN_MOST_MS  60000
 
 char *cluster_kept_path(const char *space, const char *application)
 {
@@ -91,8 +95,36 @@ static void disown(struct kubernetes *kubernetes)
 
 static void write_soon(struct kubernetes *kubernetes);
 
-static void go_on(struct kubernetes *kubernetes)
+static void on_time(uv_timer_t *timer)
 {
+    write_soon(timer->data);
+}
+
+/* It is told once, and tried until it is done. */
+static void write_later(struct kubernetes *kubernetes, const struct error *err)
+{
+    if (kubernetes->n_failures == 0) {
+        complain(kubernetes, err->text);
+    }
+    kubernetes->n_failures++;
+    if (kubernetes->again == NULL) {
+        kubernetes->again = memory_new(1, sizeof(*kubernetes->again));
+        kubernetes->again->data = kubernetes;
+        uv_timer_init(kubernetes->site.loop, kubernetes->again);
+    }
+    uv_timer_start(kubernetes->again, on_time,
+                   pace_backoff(kubernetes->n_failures, AGAIN_FIRST_MS, AGAIN_MOST_MS, 1), 0);
+}
+
+static bool waits(const struct kubernetes *kubernetes)
+{
+    return kubernetes->again != NULL && uv_is_active((const uv_handle_t *)kubernetes->again);
+}
+
+static void done(struct kubernetes *kubernetes, const json_t *secret)
+{
+    kubernetes->n_failures = 0;
+    take_version(kubernetes, secret);
     if (kubernetes->changed) {
         write_soon(kubernetes);
     } else {
@@ -106,8 +138,7 @@ static void on_looked(void *owner, const struct kube_answer *answer, const struc
 
     kubernetes->saving = NULL;
     if (err != NULL && err->code != -ENOENT) {
-        complain(kubernetes, err->text);
-        go_on(kubernetes);
+        write_later(kubernetes, err);
     } else if (err == NULL && !is_ours(kubernetes, answer->json)) {
         disown(kubernetes);
     } else {
@@ -138,14 +169,11 @@ static void on_written(void *owner, const struct kube_answer *answer, const stru
     }
     if (err != NULL && err->code == -EBUSY) {
         look_soon(kubernetes);
-        return;
-    }
-    if (err != NULL) {
-        complain(kubernetes, err->text);
+    } else if (err != NULL) {
+        write_later(kubernetes, err);
     } else {
-        take_version(kubernetes, answer->json);
+        done(kubernetes, answer->json);
     }
-    go_on(kubernetes);
 }
 
 static void write_soon(struct kubernetes *kubernetes)
@@ -225,7 +253,7 @@ void kubernetes_save(struct kubernetes *kubernetes, const char *text)
     memory_wipe(&kubernetes->unsaved);
     kubernetes->unsaved = memory_text(text);
     kubernetes->changed = true;
-    if (kubernetes->saving == NULL) {
+    if (kubernetes->saving == NULL && !waits(kubernetes)) {
         write_soon(kubernetes);
     }
 }

@@ -217,6 +217,11 @@ int kubernetes_open(const struct fabric_config *config, struct fabric **ret_fabr
     return 0;
 }
 
+static void release(uv_handle_t *handle)
+{
+    free(handle);
+}
+
 void kubernetes_destroy(struct kubernetes *kubernetes)
 {
     if (kubernetes->cluster != NULL) {
@@ -226,6 +231,9 @@ void kubernetes_destroy(struct kubernetes *kubernetes)
         kubernetes_stage_destroy(kubernetes->stages);
     }
     kube_forget(kubernetes->api, kubernetes->saving);
+    if (kubernetes->again != NULL) {
+        uv_close((uv_handle_t *)kubernetes->again, release);
+    }
     if (kubernetes->alone) {
         cluster_close(kubernetes->cluster);
         kube_api_close(kubernetes->api);

@@ -372,6 +372,28 @@ static void what_somebody_removed_is_kept_anew(void **state)
     assert_string_equal(story->noted, "");
 }
 
+static void what_could_not_be_kept_is_tried_again(void **state)
+{
+    struct story *story = *state;
+    struct kubernetes *kubernetes = (struct kubernetes *)story->fabric;
+
+    story->refuse = 1;
+    save(story, "one");
+    while (strstr(story->noted, "the state of the run is not kept") == NULL) {
+        uv_run(&story->loop, UV_RUN_ONCE);
+    }
+    save(story, "two");
+    assert_null(kubernetes->saving);
+    assert_non_null(kubernetes->again);
+    uv_timer_stop(kubernetes->again);
+    kubernetes->again->timer_cb(kubernetes->again);
+    until_kept(story, TWO);
+    while (kubernetes->saving != NULL) {
+        uv_run(&story->loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(kubernetes->n_failures, 0);
+}
+
 static void who_acts_no_more_keeps_nothing(void **state)
 {
     struct story *story = *state;
@@ -395,6 +417,7 @@ int main(void)
         STORY(what_another_controller_keeps_is_not_undone),
         STORY(a_write_of_our_own_whose_answer_was_lost_is_known_again),
         STORY(what_somebody_removed_is_kept_anew),
+        STORY(what_could_not_be_kept_is_tried_again),
         STORY(who_acts_no_more_keeps_nothing),
     };
 
