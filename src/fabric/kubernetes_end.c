@@ -5,7 +5,8 @@
  * no more. A kubelet that is away never gets there: after END_MS, or at once where that is
  * known, the pod is deleted by force, which the API does without asking the kubelet; the
  * container, if there still is one, ends when the kubelet comes back, and until then nobody
- * listens to it.
+ * listens to it. One that the API does not delete is asked for again, later and later: it
+ * counts as gone only when it is.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,8 +16,11 @@
 #include "base/memory.h"
 #include "fabric/kubernetes.h"
 #include "kube/api.h"
+#include "kube/pace.h"
 
-#define END_MS 2500
+#define END_MS         2500
+#define AGAIN_FIRST_MS 1000
+#define AGAIN_MOST_MS  30000
 
 static void release(uv_handle_t *handle)
 {
@@ -83,13 +87,16 @@ static void on_deleted_for_nobody(void *owner, const struct kube_answer *answer,
 {
     (void)owner;
     (void)answer;
-    (void)err; /* what would not go goes with the run */
+    (void)err; /* a pod is swept; the others go with the run */
 }
 
 void kubernetes_delete(struct kubernetes *kubernetes, const char *kind, const char *name,
                        bool force)
 {
     (void)ask_to_delete(kubernetes, kind, name, force, on_deleted_for_nobody, NULL);
+    if (strcmp(kind, "pods") == 0) {
+        kubernetes_sweep(kubernetes);
+    }
 }
 
 /* Nothing in it is waited for: it has ended, or nobody hears it. */
@@ -133,13 +140,36 @@ static void on_end_late(uv_timer_t *timer)
     kubernetes_stage_end(stage);
 }
 
+static void on_end_again(uv_timer_t *timer)
+{
+    kubernetes_stage_end(timer->data);
+}
+
+/* It may still run. */
+static void end_again(struct kubernetes_stage *stage, const struct error *err)
+{
+    if (stage->n_refusals == 0) {
+        kubernetes_note(stage->kubernetes,
+                        "the pod of %s cannot be deleted, which is tried "
+                        "again: %s",
+                        stage->name, err->text);
+    }
+    stage->n_refusals++;
+    kubernetes_stage_wait(stage, on_end_again,
+                          pace_backoff(stage->n_refusals, AGAIN_FIRST_MS, AGAIN_MOST_MS, 1));
+}
+
 static void on_deleted(void *owner, const struct kube_answer *answer, const struct error *err)
 {
     struct kubernetes_stage *stage = owner;
 
     (void)answer;
     stage->request = NULL;
-    if (stage->forced || err != NULL) { /* it is gone, or somebody else's matter */
+    if (err != NULL && err->code != -ENOENT) {
+        end_again(stage, err);
+        return;
+    }
+    if (stage->forced || err != NULL) {
         kubernetes_stage_conclude(stage);
         return;
     }

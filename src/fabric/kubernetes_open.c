@@ -68,12 +68,6 @@ static void look_at_places(struct kubernetes *kubernetes, const json_t *nodes)
     }
 }
 
-static bool is_ours(const struct kubernetes *kubernetes, const json_t *pod)
-{
-    return kubernetes_is(kubernetes_label(pod, KUBERNETES_RUN), kubernetes->run) &&
-           kubernetes_is(kubernetes_text(pod, "metadata", "namespace"), kubernetes->space);
-}
-
 /* Pods of which nothing was kept nobody can take up. */
 static void adopt(struct kubernetes *kubernetes, const json_t *pods)
 {
@@ -83,7 +77,7 @@ static void adopt(struct kubernetes *kubernetes, const json_t *pods)
     json_array_foreach(pods, i, pod)
     {
         const char *name = kubernetes_text(pod, "metadata", "name");
-        if (!is_ours(kubernetes, pod) || name == NULL) {
+        if (!kubernetes_has(kubernetes, pod) || name == NULL) {
             continue;
         }
         if (kubernetes->saved != NULL) {
@@ -233,6 +227,9 @@ void kubernetes_destroy(struct kubernetes *kubernetes)
     kube_forget(kubernetes->api, kubernetes->saving);
     if (kubernetes->again != NULL) {
         uv_close((uv_handle_t *)kubernetes->again, release);
+    }
+    if (kubernetes->sweep != NULL) {
+        uv_close((uv_handle_t *)kubernetes->sweep, release);
     }
     if (kubernetes->alone) {
         cluster_close(kubernetes->cluster);

@@ -299,6 +299,69 @@ static void a_pod_that_ends_before_it_ran_is_told_once(void **state)
     assert_null(((struct kubernetes *)story->fabric)->stages);
 }
 
+static struct kubernetes *kubernetes_of(const struct story *story)
+{
+    return (struct kubernetes *)story->fabric;
+}
+
+/* It is time. */
+static void hurry(uv_timer_t *timer)
+{
+    uv_timer_cb late = timer->timer_cb;
+
+    uv_timer_stop(timer);
+    late(timer);
+}
+
+static void a_pod_that_no_stage_has_is_removed_until_it_is_gone(void **state)
+{
+    struct story *story = *state;
+    struct kubernetes *kubernetes = kubernetes_of(story);
+
+    tell(story, "ADDED", "stray", "", RUNNING);
+    while (kubernetes->sweep == NULL) {
+        uv_run(&story->loop, UV_RUN_ONCE);
+    }
+    assert_string_equal(story->asked, ""); /* not at once */
+    story->refuse = 1;
+    hurry(kubernetes->sweep);
+    until_asked(story, "DELETE secrets/stray;");
+    assert_non_null(strstr(story->asked, "DELETE pods/stray;"));
+    *story->asked = '\0';
+    hurry(kubernetes->sweep);
+    until_asked(story, "DELETE pods/stray;");
+    tell(story, "DELETED", "stray", "", RUNNING);
+    while (cluster_find_pod(story->cluster, "brume", "stray") != NULL) {
+        uv_run(&story->loop, UV_RUN_ONCE);
+    }
+    hurry(kubernetes->sweep);
+    assert_false(uv_is_active((uv_handle_t *)kubernetes->sweep));
+}
+
+static void a_stage_whose_pod_is_not_deleted_is_not_gone(void **state)
+{
+    struct story *story = *state;
+    struct kubernetes *kubernetes = kubernetes_of(story);
+    struct error err;
+
+    start(story);
+    tell(story, "ADDED", story->pod, "", RUNNING);
+    until(story, &story->n_done, 1);
+    story->refuse = 1;
+    story->fabric->ops->stop(story->fabric, "detect", on_done, story, &err);
+    until(story, &kubernetes->stages->n_refusals, 1);
+    assert_non_null(strstr(story->noted, "the pod of detect cannot be deleted"));
+    assert_int_equal(story->n_done, 1);
+    *story->asked = '\0';
+    hurry(kubernetes->stages->timer);
+    until_asked(story, "DELETE pods/");
+    assert_int_equal(story->n_done, 1);
+    tell(story, "DELETED", story->pod, "", RUNNING);
+    until(story, &story->n_done, 2);
+    assert_string_equal(story->trouble, "");
+    assert_null(kubernetes->stages);
+}
+
 static void save(struct story *story, const char *text)
 {
     story->fabric->ops->save(story->fabric, text);
@@ -343,7 +406,7 @@ static void what_another_controller_keeps_is_not_undone(void **state)
     *story->asked = '\0';
     save(story, "three");
     uv_run(&story->loop, UV_RUN_NOWAIT);
-    assert_null(((struct kubernetes *)story->fabric)->saving);
+    assert_null(kubernetes_of(story)->saving);
     assert_string_equal(kubernetes_text(story->kept, "data", "state"), TWO);
     assert_string_equal(story->asked, "");
 }
@@ -375,7 +438,7 @@ static void what_somebody_removed_is_kept_anew(void **state)
 static void what_could_not_be_kept_is_tried_again(void **state)
 {
     struct story *story = *state;
-    struct kubernetes *kubernetes = (struct kubernetes *)story->fabric;
+    struct kubernetes *kubernetes = kubernetes_of(story);
 
     story->refuse = 1;
     save(story, "one");
@@ -385,8 +448,7 @@ static void what_could_not_be_kept_is_tried_again(void **state)
     save(story, "two");
     assert_null(kubernetes->saving);
     assert_non_null(kubernetes->again);
-    uv_timer_stop(kubernetes->again);
-    kubernetes->again->timer_cb(kubernetes->again);
+    hurry(kubernetes->again);
     until_kept(story, TWO);
     while (kubernetes->saving != NULL) {
         uv_run(&story->loop, UV_RUN_ONCE);
@@ -414,6 +476,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(a_pod_that_ends_before_it_ran_is_told_once),
+        STORY(a_pod_that_no_stage_has_is_removed_until_it_is_gone),
+        STORY(a_stage_whose_pod_is_not_deleted_is_not_gone),
         STORY(what_another_controller_keeps_is_not_undone),
         STORY(a_write_of_our_own_whose_answer_was_lost_is_known_again),
         STORY(what_somebody_removed_is_kept_anew),
