@@ -214,6 +214,7 @@ int http_transfer_judge(struct http_transfer *transfer, CURLcode code,
         .retry_ms = wait_s > 0 && wait_s < WAIT_MOST_S ? (uint64_t)wait_s * 1000 : 0,
     };
     if (code != CURLE_OK || transfer->too_large) {
+        ret_answer->status = status >= 400 ? (int)status : 0; /* half an answer is none */
         return judge_failure(transfer, code, err);
     }
     if (status >= 400) {

@@ -19,7 +19,7 @@
 enum { ANSWERS_MAX = 16 };
 
 struct answer {
-    int status; /* -1: hangs up; 0: does not answer */
+    int status; /* -2: breaks off half-way; -1: hangs up; 0: does not answer */
     const char *headers, *body;
 };
 
@@ -49,6 +49,10 @@ static void on_asked(void *owner, const struct server_request *request)
              request->path, request->token != NULL ? request->token : "-",
              *request->body != '\0' ? " " : "", request->body);
     snprintf(story->head, sizeof(story->head), "%s", request->head);
+    if (answer->status < -1) {
+        server_stream(request->caller);
+        server_say(request->caller, answer->body);
+    }
     if (answer->status < 0) {
         server_hang_up(request->caller);
     } else if (answer->status > 0) {
@@ -237,6 +241,27 @@ static void what_may_not_be_twice_is_asked_once(void **state)
     assert_int_equal(story->n_asked, 2);
 }
 
+static void half_an_answer_is_none(void **state)
+{
+    static const struct answer answers[] = {
+        {-2, NULL, "{\"name\": \"str"}, {200, NULL, "{\"name\": \"street\"}"}, {-2, NULL, "{"}};
+    struct story *story = *state;
+    const struct kube_call call = {.path = "/a"};
+    const struct kube_call post = {.method = "POST", .path = "/a"};
+
+    story->answers = answers;
+    story->n_answers = 3;
+    ask(story, &call);
+    until_done(story, 1);
+    assert_int_equal(story->code, 0);
+    assert_string_equal(story->said, "street");
+    ask(story, &post); /* which may have been done */
+    until_done(story, 2);
+    assert_int_equal(story->code, -EIO);
+    assert_int_equal(story->status, 0);
+    assert_int_equal(story->n_asked, 3);
+}
+
 static void no_wait_is_longer_than_the_time(void **state)
 {
     static const struct answer answers[] = {{429, "Retry-After: 60\r\n", "busy"}};
@@ -389,6 +414,7 @@ int main(void)
         STORY(a_refusal_is_the_servers_sentence),
         STORY(a_busy_server_is_asked_again),
         STORY(what_may_not_be_twice_is_asked_once),
+        STORY(half_an_answer_is_none),
         STORY(no_wait_is_longer_than_the_time),
         STORY(a_refused_token_is_renewed_once),
         STORY(a_failing_plug_in_is_told_from_the_loop),
