@@ -77,7 +77,7 @@ static struct kube_request *ask_to_delete(struct kubernetes *kubernetes, const c
     cleanup(memory_free) char *path =
         memory_format("/api/v1/namespaces/%s/%s/%s%s", kubernetes->space, kind, name,
                       force ? "?gracePeriodSeconds=0" : "");
-    const struct kube_call call = {.method = "DELETE", .path = path};
+    const struct kube_call call = {.method = "DELETE", .path = path, .urgency = KUBE_URGENT};
 
     return kube_ask(kubernetes->api, &call, done, owner);
 }

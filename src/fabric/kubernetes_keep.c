@@ -152,7 +152,7 @@ static void look_soon(struct kubernetes *kubernetes)
 {
     cleanup(memory_free) char *path =
         cluster_kept_path(kubernetes->space, kubernetes->application);
-    const struct kube_call call = {.method = "GET", .path = path};
+    const struct kube_call call = {.method = "GET", .path = path, .urgency = KUBE_URGENT};
 
     kubernetes->saving = kube_ask(kubernetes->api, &call, on_looked, kubernetes);
 }
@@ -180,8 +180,10 @@ static void write_soon(struct kubernetes *kubernetes)
 {
     cleanup(memory_free) char *path = path_of(kubernetes);
     json_t *body = describe(kubernetes);
-    const struct kube_call call = {
-        .method = kubernetes->version == NULL ? "POST" : "PUT", .path = path, .body = body};
+    const struct kube_call call = {.method = kubernetes->version == NULL ? "POST" : "PUT",
+                                   .path = path,
+                                   .body = body,
+                                   .urgency = KUBE_URGENT};
 
     kubernetes->changed = false;
     kubernetes->saving = kube_ask(kubernetes->api, &call, on_written, kubernetes);

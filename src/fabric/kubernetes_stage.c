@@ -270,7 +270,8 @@ static void post(struct kubernetes_stage *stage, const char *kind, const json_t 
 {
     cleanup(memory_free) char *path =
         memory_format("/api/v1/namespaces/%s/%s", stage->kubernetes->space, kind);
-    const struct kube_call call = {.method = "POST", .path = path, .body = body};
+    const struct kube_call call = {
+        .method = "POST", .path = path, .body = body, .urgency = KUBE_URGENT};
 
     stage->request = kube_ask(stage->kubernetes->api, &call, done, stage);
 }
