@@ -145,6 +145,7 @@ void kubernetes_stage_fail(struct kubernetes_stage *stage, const struct error *e
 /* It ended by itself, as `how` says. */
 void kubernetes_stage_lose(struct kubernetes_stage *stage, const char *how, bool starved);
 void kubernetes_stage_destroy(struct kubernetes_stage *stage); /* calls nobody */
+void kubernetes_stage_forget_secret(struct kubernetes_stage *stage);
 /* Of the step that is being waited for; 0: no more. */
 void kubernetes_stage_wait(struct kubernetes_stage *stage, uv_timer_cb late, uint64_t ms);
 /* Without anybody who waits for it; a pod that stays is removed by kubernetes_sweep(). */

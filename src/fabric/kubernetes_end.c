@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "fabric/kubernetes.h"
+#include "fabric/kubernetes_object.h"
 #include "kube/api.h"
 #include "kube/pace.h"
 
@@ -49,6 +50,12 @@ void kubernetes_stage_wait(struct kubernetes_stage *stage, uv_timer_cb late, uin
     uv_timer_start(stage->timer, late, ms, 0);
 }
 
+void kubernetes_stage_forget_secret(struct kubernetes_stage *stage)
+{
+    kubernetes_wipe(stage->secret, "stringData", "line");
+    json_decref(STEAL(stage->secret));
+}
+
 void kubernetes_stage_destroy(struct kubernetes_stage *stage)
 {
     struct kubernetes *kubernetes = stage->kubernetes;
@@ -63,7 +70,7 @@ void kubernetes_stage_destroy(struct kubernetes_stage *stage)
     kube_forget(kubernetes->api, stage->request);
     later_forget_all(&stage->starters);
     later_forget_all(&stage->stoppers);
-    json_decref(stage->secret);
+    kubernetes_stage_forget_secret(stage);
     json_decref(stage->body);
     memory_free(&stage->name);
     memory_free(&stage->image);

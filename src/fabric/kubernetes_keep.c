@@ -187,6 +187,7 @@ static void write_soon(struct kubernetes *kubernetes)
 
     kubernetes->changed = false;
     kubernetes->saving = kube_ask(kubernetes->api, &call, on_written, kubernetes);
+    kubernetes_wipe(body, "data", KEPT_KEY);
     json_decref(body);
 }
 
@@ -217,6 +218,7 @@ static int write_now(struct kubernetes *kubernetes, struct error *err)
         .method = kubernetes->version == NULL ? "POST" : "PUT", .path = path, .body = body};
     int r = ask_now(kubernetes, &call, &answer, err);
 
+    kubernetes_wipe(body, "data", KEPT_KEY);
     json_decref(body);
     if (r == 0) {
         take_version(kubernetes, answer);
@@ -320,6 +322,7 @@ int kubernetes_load(struct kubernetes *kubernetes, const json_t *known, struct e
         kubernetes_is(kubernetes_label(secret, KUBERNETES_RUN), kubernetes->run)) {
         kubernetes->saved = kube_decode(kept);
     }
+    kubernetes_wipe(secret, "data", KEPT_KEY);
     json_decref(secret);
     return 0;
 }

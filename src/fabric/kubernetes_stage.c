@@ -288,7 +288,7 @@ static void on_secret(void *owner, const struct kube_answer *answer, const struc
 
     (void)answer;
     stage->request = NULL;
-    json_decref(STEAL(stage->secret));
+    kubernetes_stage_forget_secret(stage);
     if (stage->stopping) {
         kubernetes_stage_drop(stage);
     } else if (err != NULL) {
