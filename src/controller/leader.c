@@ -95,7 +95,7 @@ static void profiles_loaded(void *owner)
     act(leader);
 }
 
-/* Whatever it is, it ends the same way; the loop then runs out. */
+/* The loop then runs out. */
 static void leave(struct leader *leader, int code)
 {
     if (leader->ending) {
@@ -104,7 +104,7 @@ static void leave(struct leader *leader, int code)
     leader->ending = true;
     leader->code = code;
     resources_leave(leader->resources);
-    profiles_close(STEAL(leader->profiles));
+    profiles_close(STEAL(leader->profiles), code == EX_OK);
     cluster_close(STEAL(leader->cluster));
     web_close(STEAL(leader->web));
     for (size_t i = 0; i < N_ENDING; i++) {
@@ -130,6 +130,7 @@ static void lease_lost(void *owner, const char *why)
 
     log_event(LOG_ERROR, "controller.lease-lost", "why=%s",
               log_quote(why, quoted, sizeof(quoted)));
+    cluster_yield(leader->cluster); /* what it would keep is older than what is there */
     leave(leader, EX_TEMPFAIL);
     uv_stop(leader->loop);
 }

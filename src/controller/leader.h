@@ -5,7 +5,7 @@
  *   open     nodes and pods are listed, profiles loaded
  *   act      resources.h
  *   leave    at SIGTERM, or when the lease is lost: stages stream on, and whoever acts next
- *            takes them up
+ *            takes them up; who lost it writes nothing more, others may have for seconds
  *
  * One that has lost the lease ends, for who started it to start it again: nothing of what it
  * knew is of use any more.

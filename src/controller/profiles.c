@@ -266,13 +266,13 @@ static void timer_closed(uv_handle_t *timer)
     free(timer->data);
 }
 
-void profiles_close(struct profiles *profiles)
+void profiles_close(struct profiles *profiles, bool save)
 {
     if (profiles == NULL) {
         return;
     }
     kube_forget(profiles->api, profiles->request);
-    if (profiles->touched || profiles->sent != NULL) {
+    if (save && (profiles->touched || profiles->sent != NULL)) {
         save_now(profiles);
     }
     json_decref(profiles->kept);

@@ -8,6 +8,8 @@
 #ifndef CONTROLLER_PROFILES_H
 #define CONTROLLER_PROFILES_H
 
+#include <stdbool.h>
+
 struct kube_api;
 struct profiles;
 
@@ -19,7 +21,7 @@ struct profiles *profiles_open(struct kube_api *api, const char *space);
 void profiles_load(struct profiles *profiles, void (*done)(void *owner), void *owner);
 /* Saves what is new, soon. */
 void profiles_touch(struct profiles *profiles);
-/* Saves what was touched; blocks for a second at most. Accepts NULL. */
-void profiles_close(struct profiles *profiles);
+/* `save`: what was touched; blocks for a second at most. Accepts NULL. */
+void profiles_close(struct profiles *profiles, bool save);
 
 #endif

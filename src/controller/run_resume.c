@@ -92,6 +92,20 @@ static void saw_stage(void *owner, const char *stage, const char *device)
     }
 }
 
+/* A life that was begun and not kept any more counts, too: the next must be later. */
+static void take_lives(struct session *session)
+{
+    const struct fabric_ops *ops = session->fabric->ops;
+    struct run *run = session->run;
+
+    for (size_t i = 0; i < run->deployment->n_stages && ops->life != NULL; i++) {
+        unsigned life = ops->life(session->fabric, run->deployment->stages[i].name);
+        if (life > run->actors[i].life) {
+            run->actors[i].life = life;
+        }
+    }
+}
+
 /* Calls the stages that can be taken up; the others end. */
 static int call_stages(struct session *session, const json_t *stages, struct error *err)
 {
@@ -195,6 +209,7 @@ static void take_up(struct session *session, const json_t *json, struct deployme
     front_say(session->front,
               json_pack("{sssOss}", "type", "plan", "plan", run->plan, "explanation",
                         "the plan of the controller before this one\n"));
+    take_lives(session);
     run_say_stages(session);
 }
 

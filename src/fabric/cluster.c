@@ -142,6 +142,13 @@ void cluster_close(struct cluster *cluster)
     }
 }
 
+void cluster_yield(struct cluster *cluster)
+{
+    if (cluster != NULL) {
+        cluster->yielded = true;
+    }
+}
+
 bool cluster_is_complete(const struct cluster *cluster)
 {
     return kube_watch_is_complete(cluster->nodes) && kube_watch_is_complete(cluster->pods);

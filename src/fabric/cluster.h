@@ -23,6 +23,8 @@ struct cluster_events {
 struct cluster *cluster_open(struct kube_api *api, const struct cluster_events *events);
 /* After the fabrics; accepts NULL. */
 void cluster_close(struct cluster *cluster);
+/* Another acts from now on: fabrics write nothing more. Accepts NULL. */
+void cluster_yield(struct cluster *cluster);
 bool cluster_is_complete(const struct cluster *cluster);
 
 /* {"nodes": [{"name", "ready", "why" (when it is not), "cores", "memory", "free_cores",

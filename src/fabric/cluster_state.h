@@ -47,6 +47,8 @@ struct cluster {
     struct kube_watch *nodes, *pods;
     bool told;              /* that it is complete */
     bool no_nodes, no_pods; /* are told of at the moment */
+    bool yielded;           /* to another controller */
+    uint64_t leave_by_ms;   /* fabrics that leave may write until then; 0: none has left */
     struct cluster_listener *listeners;
     struct cluster_kubelet *kubelets, *turn; /* `turn`: who is asked next */
     struct cluster_pod *metered;

@@ -100,7 +100,8 @@ static void ask(struct cluster_kubelet *kubelet)
 {
     cleanup(memory_free) char *path =
         memory_format("/api/v1/nodes/%s/proxy/metrics/resource", kubelet->node);
-    const struct kube_call call = {.method = "GET", .path = path, .timeout_ms = ANSWER_MS};
+    const struct kube_call call = {
+        .method = "GET", .path = path, .timeout_ms = ANSWER_MS, .urgency = KUBE_IDLE};
 
     kubelet->request = kube_ask(kubelet->cluster->api, &call, on_answer, kubelet);
 }

@@ -152,6 +152,13 @@ static const char *saved(struct fabric *fabric)
     return kubernetes_of(fabric)->saved;
 }
 
+static unsigned life(struct fabric *fabric, const char *name)
+{
+    const struct kubernetes_stage *stage = kubernetes_stage_find(kubernetes_of(fabric), name);
+
+    return stage != NULL ? stage->life : 0;
+}
+
 static void leave(struct fabric *fabric)
 {
     kubernetes_save_now(kubernetes_of(fabric));
@@ -206,6 +213,6 @@ static void dismiss(struct fabric *fabric)
     .controller_address = controller_address, .folder = folder, .note = note, .start = start, \
     .stop = stop, .abandon = abandon, .list = list, .usage = usage, .close = close_all
 
-const struct fabric_ops kubernetes_ops = {OPS_OF_BOTH, .save = save, .saved = saved,
-                                          .leave = leave, .dismiss = dismiss};
+const struct fabric_ops kubernetes_ops = {OPS_OF_BOTH,  .save = save,   .saved = saved,
+                                          .life = life, .leave = leave, .dismiss = dismiss};
 const struct fabric_ops kubernetes_alone_ops = {OPS_OF_BOTH};

@@ -60,6 +60,7 @@ struct kubernetes_stage {
     json_t *secret, *body;        /* that make them; NULL when they are made */
     struct kube_request *request; /* the one step under way */
     uv_timer_t *timer;            /* of the step */
+    unsigned n_refusals;          /* to delete it */
     enum kubernetes_trouble trouble;
     uint64_t troubled_ms; /* since when */
     struct error why;     /* the sentence for it */
@@ -95,8 +96,14 @@ struct kubernetes {
     char *saved;   /* by an earlier controller */
     char *unsaved; /* the latest that is not kept yet */
     bool changed;  /* it is not what is being written */
-    bool anew;     /* which is written for the first time */
+    char *version; /* of what is kept; NULL: nothing is */
+    char writer[17];
+    bool disowned; /* somebody else keeps it */
     struct kube_request *saving;
+    uv_timer_t *again;   /* it is tried then; NULL: it never failed */
+    unsigned n_failures; /* in a row */
+    uv_timer_t *sweep;   /* of pods that no stage has; NULL: there were none */
+    unsigned n_sweeps;   /* in a row */
 };
 
 extern const struct fabric_ops kubernetes_ops, kubernetes_alone_ops;
@@ -138,14 +145,19 @@ void kubernetes_stage_fail(struct kubernetes_stage *stage, const struct error *e
 /* It ended by itself, as `how` says. */
 void kubernetes_stage_lose(struct kubernetes_stage *stage, const char *how, bool starved);
 void kubernetes_stage_destroy(struct kubernetes_stage *stage); /* calls nobody */
+void kubernetes_stage_forget_secret(struct kubernetes_stage *stage);
 /* Of the step that is being waited for; 0: no more. */
 void kubernetes_stage_wait(struct kubernetes_stage *stage, uv_timer_cb late, uint64_t ms);
-/* Without anybody who waits for it. */
+/* Without anybody who waits for it; a pod that stays is removed by kubernetes_sweep(). */
 void kubernetes_delete(struct kubernetes *kubernetes, const char *kind, const char *name,
                        bool force);
 
 /* kubernetes_hear.c */
 void kubernetes_listen(struct kubernetes *kubernetes);
+/* Whether the pod is one of the run. */
+bool kubernetes_has(const struct kubernetes *kubernetes, const json_t *pod);
+/* Removes, soon, and until they are gone, pods of the run that no stage has. */
+void kubernetes_sweep(struct kubernetes *kubernetes);
 
 /* kubernetes_keep.c */
 void kubernetes_save(struct kubernetes *kubernetes, const char *text);

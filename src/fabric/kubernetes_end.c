@@ -5,7 +5,8 @@
  * no more. A kubelet that is away never gets there: after END_MS, or at once where that is
  * known, the pod is deleted by force, which the API does without asking the kubelet; the
  * container, if there still is one, ends when the kubelet comes back, and until then nobody
- * listens to it.
+ * listens to it. One that the API does not delete is asked for again, later and later: it
+ * counts as gone only when it is.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,9 +15,13 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "fabric/kubernetes.h"
+#include "fabric/kubernetes_object.h"
 #include "kube/api.h"
+#include "kube/pace.h"
 
-#define END_MS 2500
+#define END_MS         2500
+#define AGAIN_FIRST_MS 1000
+#define AGAIN_MOST_MS  30000
 
 static void release(uv_handle_t *handle)
 {
@@ -45,6 +50,12 @@ void kubernetes_stage_wait(struct kubernetes_stage *stage, uv_timer_cb late, uin
     uv_timer_start(stage->timer, late, ms, 0);
 }
 
+void kubernetes_stage_forget_secret(struct kubernetes_stage *stage)
+{
+    kubernetes_wipe(stage->secret, "stringData", "line");
+    json_decref(STEAL(stage->secret));
+}
+
 void kubernetes_stage_destroy(struct kubernetes_stage *stage)
 {
     struct kubernetes *kubernetes = stage->kubernetes;
@@ -59,7 +70,7 @@ void kubernetes_stage_destroy(struct kubernetes_stage *stage)
     kube_forget(kubernetes->api, stage->request);
     later_forget_all(&stage->starters);
     later_forget_all(&stage->stoppers);
-    json_decref(stage->secret);
+    kubernetes_stage_forget_secret(stage);
     json_decref(stage->body);
     memory_free(&stage->name);
     memory_free(&stage->image);
@@ -73,7 +84,7 @@ static struct kube_request *ask_to_delete(struct kubernetes *kubernetes, const c
     cleanup(memory_free) char *path =
         memory_format("/api/v1/namespaces/%s/%s/%s%s", kubernetes->space, kind, name,
                       force ? "?gracePeriodSeconds=0" : "");
-    const struct kube_call call = {.method = "DELETE", .path = path};
+    const struct kube_call call = {.method = "DELETE", .path = path, .urgency = KUBE_URGENT};
 
     return kube_ask(kubernetes->api, &call, done, owner);
 }
@@ -83,13 +94,16 @@ static void on_deleted_for_nobody(void *owner, const struct kube_answer *answer,
 {
     (void)owner;
     (void)answer;
-    (void)err; /* what would not go goes with the run */
+    (void)err; /* a pod is swept; the others go with the run */
 }
 
 void kubernetes_delete(struct kubernetes *kubernetes, const char *kind, const char *name,
                        bool force)
 {
     (void)ask_to_delete(kubernetes, kind, name, force, on_deleted_for_nobody, NULL);
+    if (strcmp(kind, "pods") == 0) {
+        kubernetes_sweep(kubernetes);
+    }
 }
 
 /* Nothing in it is waited for: it has ended, or nobody hears it. */
@@ -133,13 +147,36 @@ static void on_end_late(uv_timer_t *timer)
     kubernetes_stage_end(stage);
 }
 
+static void on_end_again(uv_timer_t *timer)
+{
+    kubernetes_stage_end(timer->data);
+}
+
+/* It may still run. */
+static void end_again(struct kubernetes_stage *stage, const struct error *err)
+{
+    if (stage->n_refusals == 0) {
+        kubernetes_note(stage->kubernetes,
+                        "the pod of %s cannot be deleted, which is tried "
+                        "again: %s",
+                        stage->name, err->text);
+    }
+    stage->n_refusals++;
+    kubernetes_stage_wait(stage, on_end_again,
+                          pace_backoff(stage->n_refusals, AGAIN_FIRST_MS, AGAIN_MOST_MS, 1));
+}
+
 static void on_deleted(void *owner, const struct kube_answer *answer, const struct error *err)
 {
     struct kubernetes_stage *stage = owner;
 
     (void)answer;
     stage->request = NULL;
-    if (stage->forced || err != NULL) { /* it is gone, or somebody else's matter */
+    if (err != NULL && err->code != -ENOENT) {
+        end_again(stage, err);
+        return;
+    }
+    if (stage->forced || err != NULL) {
         kubernetes_stage_conclude(stage);
         return;
     }

@@ -3,6 +3,7 @@
 #define FABRIC_KUBERNETES_OBJECT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -13,6 +14,7 @@
 #define KUBERNETES_RUN         "brume.dev/run"                /* label */
 #define KUBERNETES_LIFE        "brume.dev/life"               /* label */
 #define KUBERNETES_DEVICE      "brume.dev/device"             /* annotation: may be long */
+#define KUBERNETES_WRITER      "brume.dev/writer"             /* annotation: of what is kept */
 #define KUBERNETES_FINALIZER   "brume.dev/stages"             /* of an Application */
 #define KUBERNETES_OUT         "brume.dev/output-claim"       /* of an Application */
 
@@ -38,6 +40,16 @@ static inline const char *kubernetes_annotation(const json_t *object, const char
 {
     return json_string_value(
         json_object_get(kubernetes_part(object, "metadata", "annotations"), key));
+}
+
+/* Overwrites a text that is a secret, before the object is given back. */
+static inline void kubernetes_wipe(const json_t *object, const char *one, const char *two)
+{
+    const json_t *part = kubernetes_part(object, one, two);
+
+    if (json_is_string(part)) {
+        explicit_bzero((char *)(uintptr_t)json_string_value(part), json_string_length(part));
+    }
 }
 
 /* Whether both are there and the same. */

@@ -68,12 +68,6 @@ static void look_at_places(struct kubernetes *kubernetes, const json_t *nodes)
     }
 }
 
-static bool is_ours(const struct kubernetes *kubernetes, const json_t *pod)
-{
-    return kubernetes_is(kubernetes_label(pod, KUBERNETES_RUN), kubernetes->run) &&
-           kubernetes_is(kubernetes_text(pod, "metadata", "namespace"), kubernetes->space);
-}
-
 /* Pods of which nothing was kept nobody can take up. */
 static void adopt(struct kubernetes *kubernetes, const json_t *pods)
 {
@@ -83,7 +77,7 @@ static void adopt(struct kubernetes *kubernetes, const json_t *pods)
     json_array_foreach(pods, i, pod)
     {
         const char *name = kubernetes_text(pod, "metadata", "name");
-        if (!is_ours(kubernetes, pod) || name == NULL) {
+        if (!kubernetes_has(kubernetes, pod) || name == NULL) {
             continue;
         }
         if (kubernetes->saved != NULL) {
@@ -217,6 +211,11 @@ int kubernetes_open(const struct fabric_config *config, struct fabric **ret_fabr
     return 0;
 }
 
+static void release(uv_handle_t *handle)
+{
+    free(handle);
+}
+
 void kubernetes_destroy(struct kubernetes *kubernetes)
 {
     if (kubernetes->cluster != NULL) {
@@ -226,6 +225,12 @@ void kubernetes_destroy(struct kubernetes *kubernetes)
         kubernetes_stage_destroy(kubernetes->stages);
     }
     kube_forget(kubernetes->api, kubernetes->saving);
+    if (kubernetes->again != NULL) {
+        uv_close((uv_handle_t *)kubernetes->again, release);
+    }
+    if (kubernetes->sweep != NULL) {
+        uv_close((uv_handle_t *)kubernetes->sweep, release);
+    }
     if (kubernetes->alone) {
         cluster_close(kubernetes->cluster);
         kube_api_close(kubernetes->api);
@@ -235,6 +240,7 @@ void kubernetes_destroy(struct kubernetes *kubernetes)
     json_decref(kubernetes->resource);
     memory_wipe(&kubernetes->saved);
     memory_wipe(&kubernetes->unsaved);
+    memory_free(&kubernetes->version);
     memory_free(&kubernetes->space);
     memory_free(&kubernetes->application);
     memory_free(&kubernetes->run);

@@ -129,7 +129,8 @@ static void lose_stranded(struct kubernetes_stage *stage)
     kubernetes_stage_lose(stage, how, false);
 }
 
-static void see_starting(struct kubernetes_stage *stage, const struct kubernetes_state *state)
+/* Whether there still is a stage. */
+static bool see_starting(struct kubernetes_stage *stage, const struct kubernetes_state *state)
 {
     const char *node = stage->kubernetes->site.devices[stage->device].name;
     struct error err;
@@ -137,13 +138,14 @@ static void see_starting(struct kubernetes_stage *stage, const struct kubernetes
     if (state->phase == KUBERNETES_ENDED && !state->ran) {
         error_set(&err, -EIO, "%s does not start %s: it %s", node, stage->name, state->how);
         kubernetes_stage_fail(stage, &err);
-        return;
+        return false;
     }
     if (state->phase == KUBERNETES_WAITING) {
         see_waiting(stage, state);
-        return;
+    } else {
+        be_running(stage);
     }
-    be_running(stage);
+    return true;
 }
 
 static void see_missing(struct kubernetes_stage *stage)
@@ -169,8 +171,8 @@ void kubernetes_stage_see(struct kubernetes_stage *stage, const json_t *pod)
         return;
     }
     kubernetes_state_read(pod, &state);
-    if (stage->step == KUBERNETES_STARTING) {
-        see_starting(stage, &state);
+    if (stage->step == KUBERNETES_STARTING && !see_starting(stage, &state)) {
+        return;
     }
     if (stage->step != KUBERNETES_RUNS) {
         return;
@@ -268,7 +270,8 @@ static void post(struct kubernetes_stage *stage, const char *kind, const json_t 
 {
     cleanup(memory_free) char *path =
         memory_format("/api/v1/namespaces/%s/%s", stage->kubernetes->space, kind);
-    const struct kube_call call = {.method = "POST", .path = path, .body = body};
+    const struct kube_call call = {
+        .method = "POST", .path = path, .body = body, .urgency = KUBE_URGENT};
 
     stage->request = kube_ask(stage->kubernetes->api, &call, done, stage);
 }
@@ -285,7 +288,7 @@ static void on_secret(void *owner, const struct kube_answer *answer, const struc
 
     (void)answer;
     stage->request = NULL;
-    json_decref(STEAL(stage->secret));
+    kubernetes_stage_forget_secret(stage);
     if (stage->stopping) {
         kubernetes_stage_drop(stage);
     } else if (err != NULL) {

@@ -53,7 +53,7 @@ struct http_request {
 };
 
 struct http_answer {
-    int status;       /* 0: there was none */
+    int status;       /* 0: there was none, or what was to be a good one broke off */
     const char *body; /* ends with a zero; empty for streams */
     size_t size;
     bool reached;      /* something of the request was sent: it may have been done */

@@ -67,6 +67,7 @@ static void set_body(struct http_transfer *transfer, const struct http_request *
 {
     const char *type = request->type != NULL ? request->type : "application/json";
 
+    transfer->body_size = request->size;
     transfer->body = memory_new(request->size + 1, 1);
     memcpy(transfer->body, request->body, request->size);
     curl_easy_setopt(transfer->handle, CURLOPT_POST, 1L);
@@ -117,14 +118,23 @@ void http_transfer_init(struct http_transfer *transfer, const struct http_place 
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, transfer->headers);
 }
 
+/* What is sent, or comes, may be secrets. */
+static void wipe(void *bytes, size_t size)
+{
+    if (bytes != NULL) {
+        explicit_bzero(bytes, size);
+    }
+    free(bytes);
+}
+
 void http_transfer_finish(struct http_transfer *transfer)
 {
     curl_easy_cleanup(transfer->handle);
     curl_slist_free_all(transfer->headers);
     curl_slist_free_all(transfer->detour);
     memory_free(&transfer->name);
-    memory_free(&transfer->body);
-    memory_free(&transfer->text);
+    wipe(STEAL(transfer->body), transfer->body_size);
+    wipe(STEAL(transfer->text), transfer->size);
 }
 
 static int code_of_status(long status)
@@ -214,6 +224,7 @@ int http_transfer_judge(struct http_transfer *transfer, CURLcode code,
         .retry_ms = wait_s > 0 && wait_s < WAIT_MOST_S ? (uint64_t)wait_s * 1000 : 0,
     };
     if (code != CURLE_OK || transfer->too_large) {
+        ret_answer->status = status >= 400 ? (int)status : 0; /* half an answer is none */
         return judge_failure(transfer, code, err);
     }
     if (status >= 400) {
@@ -260,7 +271,7 @@ int http_ask_now(const struct http_place *place, const struct http_request *requ
     if (answer.status > 0 && ret_body != NULL) {
         *ret_body = (char *)answer.body;
     } else {
-        free((char *)answer.body);
+        wipe((char *)answer.body, answer.size);
     }
     return r;
 }

@@ -12,6 +12,7 @@ struct http_transfer {
     struct curl_slist *headers, *detour;
     char *name; /* of the server */
     void *body; /* that is sent */
+    size_t body_size;
     bool streams;
     bool came;      /* something of the answer, since whoever looks last looked */
     bool begun;     /* the head is here, and it is no error */

@@ -23,11 +23,12 @@ struct kube_request {
     char *method, *path, *type, *body;
     bool once, renewed;
     unsigned n_tries;
-    uint64_t deadline_ms;
-    struct error last; /* of the try before */
+    enum kube_urgency urgency;
+    uint64_t timeout_ms, deadline_ms; /* 0: it was not let out yet */
+    struct error last;                /* of the try before */
     int last_status;
     struct http_exchange *exchange;
-    uv_timer_t timer; /* of the pause, or of the deadline while it waits for its turn */
+    uv_timer_t timer; /* of the pause, or of the deadline while it waits for its next turn */
     kube_done_fn done;
     void *owner;
 };
@@ -80,7 +81,7 @@ static void fail(struct kube_request *request, const struct error *err)
     finish(request, &none, &copy);
 }
 
-/* Its time was over before it was let out. */
+/* Its time was over before it was let out again, or there was no room for it to wait. */
 static void give_up_waiting(struct kube_request *request)
 {
     if (request->last.code == 0) {
@@ -107,8 +108,10 @@ static void wait_for_turn(struct kube_request *request)
     uint64_t now = clock_ms();
 
     request->state = WAITS;
-    uv_timer_start(&request->timer, on_late,
-                   request->deadline_ms > now ? request->deadline_ms - now : 0, 0);
+    if (request->deadline_ms > 0) {
+        uv_timer_start(&request->timer, on_late,
+                       request->deadline_ms > now ? request->deadline_ms - now : 0, 0);
+    }
     pump_soon(request->api, 0);
 }
 
@@ -179,6 +182,9 @@ static void go(struct kube_api *api, struct kube_request *request)
     struct error err;
 
     uv_timer_stop(&request->timer);
+    if (request->deadline_ms == 0) {
+        request->deadline_ms = now + request->timeout_ms;
+    }
     if (take_place(api, &err) < 0) {
         fail(request, &err);
         return;
@@ -197,14 +203,45 @@ static void go(struct kube_api *api, struct kube_request *request)
     request->exchange = http_ask(api->http, &asked, on_answer, request);
 }
 
-static struct kube_request *first_waiting(struct kube_api *api)
+/* The first that waits and is as urgent as that; NULL: there is none. */
+static struct kube_request *first_of(struct kube_api *api, enum kube_urgency urgency)
 {
     struct kube_request *request = api->requests;
 
-    while (request != NULL && request->state != WAITS) {
+    while (request != NULL && (request->state != WAITS || request->urgency != urgency)) {
         request = request->next;
     }
     return request;
+}
+
+static struct kube_request *first_waiting(struct kube_api *api)
+{
+    static const enum kube_urgency order[] = {KUBE_URGENT, KUBE_USUAL, KUBE_IDLE};
+    struct kube_request *request = NULL;
+
+    for (size_t i = 0; i < sizeof(order) / sizeof(*order) && request == NULL; i++) {
+        request = first_of(api, order[i]);
+    }
+    return request;
+}
+
+static bool is_crowded(const struct kube_api *api)
+{
+    unsigned n = 0;
+
+    for (const struct kube_request *at = api->requests; at != NULL; at = at->next) {
+        n += at->state == WAITS ? 1 : 0;
+    }
+    return n > KUBE_WAIT_MOST;
+}
+
+static void make_room(struct kube_api *api)
+{
+    struct kube_request *request;
+
+    while (is_crowded(api) && (request = first_of(api, KUBE_IDLE)) != NULL) {
+        give_up_waiting(request);
+    }
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -214,12 +251,13 @@ static void on_timer(uv_timer_t *timer)
 
     while ((request = first_waiting(api)) != NULL) {
         uint64_t now = clock_ms();
-        if (now >= request->deadline_ms) {
+        if (request->deadline_ms > 0 && now >= request->deadline_ms) {
             give_up_waiting(request);
             continue;
         }
         uint64_t wait = pace_take(&api->pace, now);
         if (wait > 0) {
+            make_room(api);
             pump_soon(api, wait);
             return;
         }
@@ -270,8 +308,8 @@ struct kube_request *kube_ask(struct kube_api *api, const struct kube_call *call
     request->type = memory_text(kube_call_type(call));
     request->body = call->body != NULL ? json_dumps(call->body, JSON_COMPACT) : NULL;
     request->once = call->once;
-    request->deadline_ms =
-        clock_ms() + (call->timeout_ms > 0 ? call->timeout_ms : HTTP_TIMEOUT_MS);
+    request->urgency = call->urgency;
+    request->timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : HTTP_TIMEOUT_MS;
     request->done = done;
     request->owner = owner;
     request->timer.data = request;

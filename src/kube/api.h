@@ -6,8 +6,10 @@
  * again, later and later, until KUBE_TRIES or the time are over or the request is forgotten;
  * only what may be asked twice (GET, PUT, PATCH, DELETE: of a PUT that was done the second
  * answer may be a 409, of a DELETE a 404), and POST when it was surely not done. A token that
- * is refused (401) is renewed once. Requests are let out at KUBE_RATE a second at most, in the
- * order in which they came; a burst of KUBE_BURST is free.
+ * is refused (401) is renewed once. Requests are let out at KUBE_RATE a second at most; a burst
+ * of KUBE_BURST is free. What waits goes by its urgency, then in the order in which it came;
+ * its time begins when it is let out. When more than KUBE_WAIT_MOST wait, what is idle is
+ * dropped.
  */
 #ifndef KUBE_API_H
 #define KUBE_API_H
@@ -26,7 +28,13 @@ struct kube_config;
 struct kube_request;
 struct uv_loop_s;
 
-enum { KUBE_RATE = 50, KUBE_BURST = 100, KUBE_TRIES = 6 };
+enum { KUBE_RATE = 50, KUBE_BURST = 100, KUBE_TRIES = 6, KUBE_WAIT_MOST = 250 };
+
+enum kube_urgency {
+    KUBE_USUAL,
+    KUBE_URGENT, /* before the usual: stages, and what is kept of runs */
+    KUBE_IDLE,   /* after it: nobody misses it much */
+};
 
 /* Zero is what is usual. Copied; `body` is only read during the call. */
 struct kube_call {
@@ -35,8 +43,9 @@ struct kube_call {
     const json_t *body;
     const char *type;    /* of the body: by method, application/json, or for a PATCH
                             application/merge-patch+json */
-    uint64_t timeout_ms; /* until it is answered, all tries and waits together: 30 s */
+    uint64_t timeout_ms; /* from the first try until it is answered, all tries together: 30 s */
     bool once;           /* not again, for one who has rules of his own */
+    enum kube_urgency urgency;
 };
 
 /* `json` is borrowed, NULL when the answer is no JSON (then `text` is it) or there was none;

@@ -19,7 +19,7 @@
 enum { ANSWERS_MAX = 16 };
 
 struct answer {
-    int status; /* -1: hangs up; 0: does not answer */
+    int status; /* -2: breaks off half-way; -1: hangs up; 0: does not answer */
     const char *headers, *body;
 };
 
@@ -49,6 +49,10 @@ static void on_asked(void *owner, const struct server_request *request)
              request->path, request->token != NULL ? request->token : "-",
              *request->body != '\0' ? " " : "", request->body);
     snprintf(story->head, sizeof(story->head), "%s", request->head);
+    if (answer->status < -1) {
+        server_stream(request->caller);
+        server_say(request->caller, answer->body);
+    }
     if (answer->status < 0) {
         server_hang_up(request->caller);
     } else if (answer->status > 0) {
@@ -237,6 +241,27 @@ static void what_may_not_be_twice_is_asked_once(void **state)
     assert_int_equal(story->n_asked, 2);
 }
 
+static void half_an_answer_is_none(void **state)
+{
+    static const struct answer answers[] = {
+        {-2, NULL, "{\"name\": \"str"}, {200, NULL, "{\"name\": \"street\"}"}, {-2, NULL, "{"}};
+    struct story *story = *state;
+    const struct kube_call call = {.path = "/a"};
+    const struct kube_call post = {.method = "POST", .path = "/a"};
+
+    story->answers = answers;
+    story->n_answers = 3;
+    ask(story, &call);
+    until_done(story, 1);
+    assert_int_equal(story->code, 0);
+    assert_string_equal(story->said, "street");
+    ask(story, &post); /* which may have been done */
+    until_done(story, 2);
+    assert_int_equal(story->code, -EIO);
+    assert_int_equal(story->status, 0);
+    assert_int_equal(story->n_asked, 3);
+}
+
 static void no_wait_is_longer_than_the_time(void **state)
 {
     static const struct answer answers[] = {{429, "Retry-After: 60\r\n", "busy"}};
@@ -287,23 +312,61 @@ static void a_failing_plug_in_is_told_from_the_loop(void **state)
     assert_int_equal(story->status, 0);
 }
 
-static void questions_go_out_in_order_and_not_all_at_once(void **state)
+static void use_up_the_burst(struct story *story, unsigned n_more)
 {
     static const struct answer answers[] = {{200, NULL, "{}"}};
-    struct story *story = *state;
     const struct kube_call call = {.path = "/a"};
-    const struct kube_call late = {.path = "/late", .timeout_ms = 1};
 
     story->answers = answers;
     story->n_answers = 1;
-    for (unsigned i = 0; i < KUBE_BURST; i++) {
+    for (unsigned i = 0; i < KUBE_BURST + n_more; i++) {
         ask(story, &call);
     }
-    ask(story, &late);
+}
+
+static void questions_go_out_by_urgency_and_then_in_order(void **state)
+{
+    struct story *story = *state;
+    const struct kube_call calls[] = {{.path = "/idle", .urgency = KUBE_IDLE},
+                                      {.path = "/one"},
+                                      {.path = "/two"},
+                                      {.path = "/urgent", .urgency = KUBE_URGENT}};
+
+    use_up_the_burst(story, 5);
+    uv_run(&story->loop, UV_RUN_NOWAIT);
+    for (unsigned i = 0; i < 4; i++) {
+        ask(story, &calls[i]);
+    }
+    until_done(story, KUBE_BURST + 9);
+    assert_true(strstr(story->asked, "/urgent") < strstr(story->asked, "/one"));
+    assert_non_null(strstr(story->asked, "GET /one secret;GET /two secret;GET /idle secret;"));
+    assert_int_equal(story->n_asked, KUBE_BURST + 9);
+}
+
+static void the_time_of_a_question_begins_when_it_is_let_out(void **state)
+{
+    struct story *story = *state;
+    const struct kube_call call = {.path = "/late", .timeout_ms = 400};
+
+    use_up_the_burst(story, KUBE_RATE); /* a second */
     ask(story, &call);
-    until_done(story, KUBE_BURST + 2);
-    assert_int_equal(story->n_asked, KUBE_BURST + 1);
-    assert_null(strstr(story->asked, "/late"));
+    until_done(story, KUBE_BURST + KUBE_RATE + 1);
+    assert_non_null(strstr(story->asked, "GET /late"));
+    assert_int_equal(story->code, 0);
+}
+
+static void when_too_much_waits_what_is_idle_is_dropped(void **state)
+{
+    struct story *story = *state;
+    const struct kube_call idle = {.path = "/idle", .urgency = KUBE_IDLE};
+
+    use_up_the_burst(story, KUBE_WAIT_MOST - 1);
+    ask(story, &idle);
+    ask(story, &idle);
+    until_done(story, 1);
+    assert_int_equal(story->code, -ETIMEDOUT);
+    assert_non_null(strstr(story->trouble, "too much is asked of it"));
+    assert_int_equal(story->n_done, 1); /* the other one waits on */
 }
 
 static void what_is_forgotten_calls_nobody(void **state)
@@ -389,10 +452,13 @@ int main(void)
         STORY(a_refusal_is_the_servers_sentence),
         STORY(a_busy_server_is_asked_again),
         STORY(what_may_not_be_twice_is_asked_once),
+        STORY(half_an_answer_is_none),
         STORY(no_wait_is_longer_than_the_time),
         STORY(a_refused_token_is_renewed_once),
         STORY(a_failing_plug_in_is_told_from_the_loop),
-        STORY(questions_go_out_in_order_and_not_all_at_once),
+        STORY(questions_go_out_by_urgency_and_then_in_order),
+        STORY(the_time_of_a_question_begins_when_it_is_let_out),
+        STORY(when_too_much_waits_what_is_idle_is_dropped),
         STORY(what_is_forgotten_calls_nobody),
         STORY(one_may_wait_for_an_answer_without_a_loop),
     };

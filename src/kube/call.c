@@ -59,6 +59,9 @@ static int try_now(struct kube_config *config, struct http_request *request,
     } else {
         *ret_json = json_loadb(answer.body, answer.size, JSON_ALLOW_NUL, NULL);
     }
+    if (answer.body != NULL) {
+        explicit_bzero((char *)answer.body, answer.size);
+    }
     free((char *)answer.body);
     return r;
 }

@@ -51,7 +51,8 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* A token that was read stays when its file is being replaced and cannot be read. */
+/* A token that was read stays when its file is being replaced: it cannot be read, or there is
+ * none in it yet. */
 static int renew_token(struct kube_config *config, struct error *err)
 {
     const char *path = config->identity.token_file;
@@ -72,7 +73,9 @@ static int renew_token(struct kube_config *config, struct error *err)
     text = bytes;
     text[strcspn(text, "\r\n")] = '\0';
     if (!is_token(text)) {
-        return error_set(err, -EINVAL, "%s: there is no token in it", path);
+        return config->token != NULL
+                   ? 0
+                   : error_set(err, -EINVAL, "%s: there is no token in it", path);
     }
     memory_wipe(&config->token);
     config->token = STEAL(text);
@@ -81,13 +84,13 @@ static int renew_token(struct kube_config *config, struct error *err)
     return 0;
 }
 
-/* One that did not expire is good until it is refused. */
-static bool is_good(const struct kube_config *config)
+/* One that did not expire is good until it is refused; for `more_ms` at least. */
+static bool is_good(const struct kube_config *config, uint64_t more_ms)
 {
     const struct kube_credential *credential = &config->credential;
 
     return (credential->token != NULL || credential->key_pem != NULL) && !config->stale &&
-           (credential->expires_ms == 0 || clock_wall_ms() + EARLY_MS < credential->expires_ms);
+           (credential->expires_ms == 0 || clock_wall_ms() + more_ms < credential->expires_ms);
 }
 
 static int renew_credential(struct kube_config *config, struct error *err)
@@ -95,7 +98,7 @@ static int renew_credential(struct kube_config *config, struct error *err)
     struct kube_credential credential = {0};
     bool just_run = config->run_ms != 0 && clock_ms() - config->run_ms < AGAIN_MS;
 
-    if (is_good(config)) {
+    if (is_good(config, EARLY_MS)) {
         return 0;
     }
     if (!just_run) {
@@ -109,7 +112,7 @@ static int renew_credential(struct kube_config *config, struct error *err)
             config->stale = false;
         }
     }
-    if (config->failure.code < 0) {
+    if (config->failure.code < 0 && !is_good(config, 0)) {
         *err = config->failure;
         return err->code;
     }

@@ -187,8 +187,12 @@ static void in_a_pod_the_token_is_read_anew_when_it_changes(void **state)
     assert_string_equal(place_of(config)->token, "first");
     write_file("account/token", "second");
     assert_string_equal(place_of(config)->token, "second");
-    unlink("account/token");
+    write_file("account/token", ""); /* it is about to be written */
     assert_string_equal(place_of(config)->token, "second");
+    write_file("account/token", "third");
+    assert_string_equal(place_of(config)->token, "third");
+    unlink("account/token");
+    assert_string_equal(place_of(config)->token, "third");
     kube_config_destroy(config);
 }
 

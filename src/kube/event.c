@@ -86,7 +86,8 @@ static void send_event(struct kube_events *events, struct correlator_write *want
     cleanup(memory_free) char *one = memory_format("%s/%s", place, wanted->name);
     const struct kube_call call = {.method = is_new ? "POST" : "PATCH",
                                    .path = is_new ? place : one,
-                                   .body = wanted->body};
+                                   .body = wanted->body,
+                                   .urgency = KUBE_IDLE};
 
     write->events = events;
     write->space = STEAL(wanted->space);

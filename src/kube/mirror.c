@@ -195,6 +195,9 @@ void mirror_list_failed(struct mirror *mirror, uint64_t now_ms, int code, const 
         start_over(mirror, now_ms, why);
         return;
     }
+    if (code == -EMSGSIZE || code == -ETIMEDOUT) {
+        mirror->undivided = false; /* in pieces it is less at a time */
+    }
     if (code == -EINVAL) {
         begin_list(mirror);
     }

@@ -323,6 +323,53 @@ static void a_list_that_grows_old_between_its_pages_comes_in_one_piece(void **st
     asks(story, MIRROR_LIST, LIST(""));
 }
 
+static void one_piece_that_is_too_much_is_asked_for_in_pages_again(void **state)
+{
+    static const int codes[] = {-EMSGSIZE, -ETIMEDOUT};
+    struct story *story = *state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        asks(story, MIRROR_LIST, LIST(""));
+        lists(story, "10", "more", "a@3");
+        asks(story, MIRROR_LIST, LIST("&continue=more"));
+        mirror_list_failed(story->mirror, story->now, -ESTALE, "expired");
+        if (i > 0) {
+            pauses(story, 250, MIRROR_MOST_MS);
+        }
+        asks(story, MIRROR_LIST, "/api/v1/pods");
+        mirror_list_failed(story->mirror, story->now, -EIO, "away");
+        pauses(story, 250, MIRROR_MOST_MS);
+        asks(story, MIRROR_LIST, "/api/v1/pods");
+        mirror_list_failed(story->mirror, story->now, codes[i], "too much");
+        pauses(story, 250, MIRROR_MOST_MS);
+    }
+    asks(story, MIRROR_LIST, LIST(""));
+}
+
+static void what_only_writers_need_is_not_kept(void **state)
+{
+    struct story *story = *state;
+    json_t *list = json_loads(
+        "{\"metadata\": {\"resourceVersion\": \"9\"}, \"items\": [{\"metadata\": {"
+        "\"name\": \"a\", \"namespace\": \"s\", \"managedFields\": [{}], \"annotations\": "
+        "{\"kubectl.kubernetes.io/last-applied-configuration\": \"{}\", \"b\": \"c\"}}}]}",
+        0, NULL);
+
+    asks(story, MIRROR_LIST, LIST(""));
+    mirror_listed(story->mirror, story->now, list);
+    json_decref(list);
+    asks(story, MIRROR_WATCH, WATCH("9"));
+    assert_true(mirror_line(story->mirror, story->now,
+                            "{\"type\": \"ADDED\", \"object\": {\"metadata\": {\"name\": "
+                            "\"b\", \"namespace\": \"s\", \"managedFields\": [{}]}}}"));
+    const json_t *a = json_object_get(mirror_find(story->mirror, "s", "a"), "metadata");
+    const json_t *b = json_object_get(mirror_find(story->mirror, "s", "b"), "metadata");
+    assert_non_null(b);
+    assert_null(json_object_get(a, "managedFields"));
+    assert_null(json_object_get(b, "managedFields"));
+    assert_int_equal(json_object_size(json_object_get(a, "annotations")), 1);
+}
+
 static void a_page_that_fails_is_asked_for_again(void **state)
 {
     struct story *story = *state;
@@ -435,6 +482,8 @@ int main(void)
         STORY(an_old_version_may_be_told_as_an_event),
         STORY(any_other_error_lists_again_after_a_pause),
         STORY(a_list_that_grows_old_between_its_pages_comes_in_one_piece),
+        STORY(one_piece_that_is_too_much_is_asked_for_in_pages_again),
+        STORY(what_only_writers_need_is_not_kept),
         STORY(a_page_that_fails_is_asked_for_again),
         STORY(what_was_replaced_is_told_as_removed_first),
         STORY(what_comes_twice_is_told_once),

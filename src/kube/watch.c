@@ -108,7 +108,8 @@ static void advance(struct kube_watch *watch)
         if (step == MIRROR_WATCH) {
             follow(watch, path);
         } else {
-            const struct kube_call call = {.path = path, .timeout_ms = LIST_MS, .once = true};
+            const struct kube_call call = {
+                .path = path, .timeout_ms = LIST_MS, .once = true, .urgency = KUBE_URGENT};
             watch->list = kube_ask(watch->api, &call, on_listed, watch);
         }
     }

@@ -30,7 +30,8 @@ struct kube_watch_listener {
 };
 
 /* `path` of a collection, perhaps with a selector:
- * "/api/v1/pods?labelSelector=brume.dev%2Fapplication". Objects are kept whole. */
+ * "/api/v1/pods?labelSelector=brume.dev%2Fapplication". Objects are kept whole but
+ * for metadata.managedFields and what kubectl notes of the last apply. */
 struct kube_watch *kube_watch_open(struct kube_api *api, const char *path,
                                    const struct kube_watch_listener *listener);
 void kube_watch_close(struct kube_watch *watch); /* accepts NULL; not from its callbacks */
