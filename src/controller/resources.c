@@ -41,7 +41,7 @@ struct entry *resources_find(const struct resources *resources, const char *key)
     return entry;
 }
 
-static void free_entry(struct entry *entry)
+void resources_free(struct entry *entry)
 {
     resource_manifest_destroy(entry->manifest);
     json_decref(entry->object);
@@ -216,7 +216,7 @@ static void look(uv_timer_t *timer)
 
         if (action == COURSE_FORGET) {
             *at = entry->next;
-            free_entry(entry);
+            resources_free(entry);
             continue;
         }
         if (action == COURSE_WAIT) {
@@ -282,7 +282,7 @@ void resources_destroy(struct resources *resources)
     while (resources->entries != NULL) {
         struct entry *entry = resources->entries;
         resources->entries = entry->next;
-        free_entry(entry);
+        resources_free(entry);
     }
     free(resources->trouble);
     free(resources);

@@ -24,6 +24,14 @@ static json_int_t generation(const struct entry *entry)
     return json_integer_value(json_object_get(metadata(entry), "generation"));
 }
 
+/* As long as a change waits for its turn, all that is known is of the manifest before. */
+static json_int_t observed(const struct entry *entry)
+{
+    bool before = entry->applied != NULL && entry->course.changed;
+
+    return before ? entry->generation : generation(entry);
+}
+
 void resources_say(const struct entry *entry, bool warning, const char *reason,
                    const char *message)
 {
@@ -105,7 +113,7 @@ json_t *resources_status(const struct entry *entry)
         return NULL;
     }
     const struct resource_facts facts = {
-        .generation = generation(entry),
+        .generation = observed(entry),
         .record = entry->course.other ? NULL : record,
         .refused = entry->refused,
         .waits = entry->waits,
@@ -148,6 +156,15 @@ static void note_failure(struct entry *entry, enum course_action action,
               names[action], log_quote(err->text, quoted, sizeof(quoted)));
 }
 
+/* It may have a change that the watch has not brought yet. Of one that is gone there is nothing
+ * to know. */
+static void take_answer(struct entry *entry, const json_t *object)
+{
+    if (entry->course.there && json_is_object(json_object_get(object, "metadata"))) {
+        resources_take(entry, object);
+    }
+}
+
 static void answered(void *owner, const struct kube_answer *answer, const struct error *err)
 {
     struct entry *entry = owner;
@@ -164,7 +181,7 @@ static void answered(void *owner, const struct kube_answer *answer, const struct
         take_kept(entry, answer->json);
     } else {
         free(STEAL(entry->waits));
-        json_object_update(entry->object, (json_t *)(uintptr_t)answer->json);
+        take_answer(entry, answer->json);
     }
     if (action == COURSE_WRITE && err == NULL) {
         json_decref(entry->written);
@@ -233,6 +250,7 @@ static void apply(struct entry *entry)
     json_object_set(request, "kept", entry->kept);
     json_decref(entry->applied);
     entry->applied = json_incref(entry->request);
+    entry->generation = generation(entry);
     if (server_apply(entry->resources->server, request, &answer, &err) < 0) {
         cleanup(memory_free) char *why = resource_manifest_explain(entry->manifest, err.text);
 

@@ -77,7 +77,7 @@ static bool asks_the_same(const json_t *object, const json_t *before)
                       json_object_get(json_object_get(before, "metadata"), "annotations"));
 }
 
-static void take_object(struct entry *entry, const json_t *object)
+void resources_take(struct entry *entry, const json_t *object)
 {
     if (is_older(object, entry->object)) {
         return;
@@ -107,7 +107,7 @@ void resources_came(void *owner, const json_t *object)
         memory_format("%s/%s", meta(object, "namespace"), meta(object, "name"));
     struct entry *entry = resources_find(resources, key);
 
-    take_object(entry != NULL ? entry : add(resources, object), object);
+    resources_take(entry != NULL ? entry : add(resources, object), object);
     resources_wake(resources);
 }
 
