@@ -43,13 +43,17 @@ static bool has_finalizer(const json_t *object)
     return false;
 }
 
+static bool is_same(const json_t *object, const json_t *other)
+{
+    return strcmp(meta(object, "uid"), meta(other, "uid")) == 0;
+}
+
 /* Of one watch versions rise; what an answer brought may be newer than what the watch brings.
  */
 static bool is_older(const json_t *object, const json_t *than)
 {
-    return strcmp(meta(object, "uid"), meta(than, "uid")) == 0 &&
-           strtoull(meta(object, "resourceVersion"), NULL, 10) <
-               strtoull(meta(than, "resourceVersion"), NULL, 10);
+    return is_same(object, than) && strtoull(meta(object, "resourceVersion"), NULL, 10) <
+                                        strtoull(meta(than, "resourceVersion"), NULL, 10);
 }
 
 void resources_begin(struct entry *entry)
@@ -111,6 +115,8 @@ void resources_came(void *owner, const json_t *object)
     resources_wake(resources);
 }
 
+/* A watch that had to list again tells it as it knew it last, which may be long ago: gone it is
+ * all the same. */
 void resources_went(void *owner, const json_t *object)
 {
     struct resources *resources = owner;
@@ -118,7 +124,7 @@ void resources_went(void *owner, const json_t *object)
         memory_format("%s/%s", meta(object, "namespace"), meta(object, "name"));
     struct entry *entry = resources_find(resources, key);
 
-    if (entry != NULL && !is_older(object, entry->object)) {
+    if (entry != NULL && is_same(object, entry->object)) {
         entry->course.there = false;
         resources_wake(resources);
     }

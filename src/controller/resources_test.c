@@ -174,6 +174,33 @@ static void an_answer_about_one_that_is_gone_does_not_bring_it_back(void **state
     assert_false(entry->course.there);
 }
 
+static void goes(struct story *story, const char *uid, int version)
+{
+    cleanup(json_decrefp) json_t *object = object_of(uid, version, 1, "");
+
+    resources_went(&story->resources, object);
+}
+
+static void one_that_is_gone_is_gone_however_old_it_is_told(void **state)
+{
+    struct story *story = *state;
+    struct entry *entry = comes(story, "u-1", 10, 1);
+
+    comes(story, "u-1", 20, 1);
+    goes(story, "u-1", 10);
+    assert_false(entry->course.there);
+}
+
+static void the_end_of_the_first_is_not_the_end_of_another_of_its_name(void **state)
+{
+    struct story *story = *state;
+    struct entry *entry = comes(story, "u-1", 10, 1);
+
+    comes(story, "u-2", 20, 1);
+    goes(story, "u-1", 30);
+    assert_true(entry->course.there);
+}
+
 #define STORY(story) cmocka_unit_test_setup_teardown(story, setup, teardown)
 
 int main(void)
@@ -181,6 +208,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(a_change_that_an_answer_brings_is_noticed),
         STORY(an_answer_about_one_that_is_gone_does_not_bring_it_back),
+        STORY(one_that_is_gone_is_gone_however_old_it_is_told),
+        STORY(the_end_of_the_first_is_not_the_end_of_another_of_its_name),
     };
 
     return cmocka_run_group_tests_name("resources", tests, test_folder_make,
