@@ -133,6 +133,7 @@ static void take_kept(struct entry *entry, const json_t *secret)
 {
     json_decref(entry->kept);
     entry->kept = secret != NULL ? json_deep_copy(secret) : json_null();
+    entry->course.kept = secret != NULL;
 }
 
 static void note_failure(struct entry *entry, enum course_action action,
@@ -248,6 +249,9 @@ static void apply(struct entry *entry)
 
     cleanup(json_decrefp) json_t *request = json_copy(entry->request);
     json_object_set(request, "kept", entry->kept);
+    if (entry->course.deleted) {
+        json_object_set_new(request, "ends", json_true());
+    }
     json_decref(entry->applied);
     entry->applied = json_incref(entry->request);
     entry->generation = generation(entry);

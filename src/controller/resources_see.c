@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "controller/resources_state.h"
 #include "fabric/kubernetes_object.h"
+#include "kube/timestamp.h"
 
 enum { QUIET_MS = 10000 };
 
@@ -81,6 +82,18 @@ static bool asks_the_same(const json_t *object, const json_t *before)
                       json_object_get(json_object_get(before, "metadata"), "annotations"));
 }
 
+/* By our clock; the other's may be ahead. 0: it is not to be. */
+static uint64_t deleted_at(const json_t *object)
+{
+    uint64_t at, now = clock_wall_ms();
+
+    if (kube_timestamp_read(meta(object, "deletionTimestamp"), &at) < 0) {
+        return 0;
+    }
+    uint64_t ago = at < now ? now - at : 0;
+    return ago < clock_ms() ? clock_ms() - ago : 0;
+}
+
 void resources_take(struct entry *entry, const json_t *object)
 {
     if (is_older(object, entry->object)) {
@@ -95,6 +108,7 @@ void resources_take(struct entry *entry, const json_t *object)
     entry->course.there = true;
     entry->course.bound = has_finalizer(object);
     entry->course.deleted = *meta(object, "deletionTimestamp") != '\0';
+    entry->course.deleted_at = deleted_at(object);
     entry->course.other = entry->uid != NULL && strcmp(entry->uid, meta(object, "uid")) != 0;
     if (entry->uid == NULL || (entry->course.other && !entry->course.held)) {
         resources_begin(entry);
