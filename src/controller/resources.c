@@ -49,6 +49,7 @@ void resources_free(struct entry *entry)
     json_decref(entry->applied);
     json_decref(entry->written);
     json_decref(entry->writing);
+    json_decref(entry->said);
     json_decref(entry->kept);
     free(entry->space);
     free(entry->name);
@@ -168,6 +169,19 @@ static bool is_quiet(struct entry *entry, const json_t *status, uint64_t now)
     return false;
 }
 
+/* What others made of it is put right after a while: an API server that does not keep all that
+ * we say is not asked again and again. */
+static uint64_t when_due(const struct entry *entry, const json_t *status, uint64_t now)
+{
+    uint64_t due = resource_due(entry->written, status, entry->written_ms, now);
+
+    if (due == 0 || entry->said == NULL) {
+        return due;
+    }
+    uint64_t news = resource_due(entry->said, status, entry->written_ms, now);
+    return news > 0 ? news : entry->written_ms + RESOURCE_COUNTS_MS;
+}
+
 /* Whether the status should be written, and when. */
 static void judge_status(struct entry *entry, uint64_t now)
 {
@@ -182,7 +196,7 @@ static void judge_status(struct entry *entry, uint64_t now)
     }
     resource_moves(entry->writing != NULL ? entry->writing : entry->written, status, tell_move,
                    entry);
-    entry->course.due = resource_due(entry->written, status, entry->written_ms, now);
+    entry->course.due = when_due(entry, status, now);
     json_decref(entry->writing);
     entry->writing = STEAL(status);
 }

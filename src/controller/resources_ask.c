@@ -185,11 +185,12 @@ static void answered(void *owner, const struct kube_answer *answer, const struct
         take_answer(entry, answer->json);
     }
     if (action == COURSE_WRITE && err == NULL) {
-        json_decref(entry->written);
-        entry->written = STEAL(entry->writing);
+        json_decref(entry->said);
+        entry->said = STEAL(entry->writing);
         entry->written_ms = clock_ms();
         entry->course.due = 0;
     }
+    resources_note_status(entry);
     entry->unsaid = true;
     resources_wake(entry->resources);
 }
@@ -235,10 +236,16 @@ static void change_finalizers(struct entry *entry, enum course_action action)
     ask(entry, action, "", patch);
 }
 
+/* It is made for the object as it was seen, and lands on no other: the API server does not
+ * compare the uid of a status, but the version. */
 static void write_status(struct entry *entry)
 {
     cleanup(json_decrefp) json_t *patch = resource_patch(entry->written, entry->writing);
 
+    json_object_set_new(patch, "metadata",
+                        json_pack("{ssss}", "uid", resource_text(metadata(entry), "uid"),
+                                  "resourceVersion",
+                                  resource_text(metadata(entry), "resourceVersion")));
     ask(entry, COURSE_WRITE, "/status", patch);
 }
 

@@ -69,6 +69,7 @@ void resources_begin(struct entry *entry)
     entry->written_ms = clock_ms();
     entry->quiet_until = ran ? clock_ms() + QUIET_MS : 0;
     json_decref(STEAL(entry->writing));
+    json_decref(STEAL(entry->said));
     json_decref(STEAL(entry->applied));
     free(STEAL(entry->refused));
     resources_read_request(entry);
@@ -94,6 +95,14 @@ static uint64_t deleted_at(const json_t *object)
     return ago < clock_ms() ? clock_ms() - ago : 0;
 }
 
+void resources_note_status(struct entry *entry)
+{
+    if (entry->asking == NULL && !entry->course.other) {
+        json_decref(entry->written);
+        entry->written = json_incref(json_object_get(entry->object, "status"));
+    }
+}
+
 void resources_take(struct entry *entry, const json_t *object)
 {
     if (is_older(object, entry->object)) {
@@ -115,6 +124,7 @@ void resources_take(struct entry *entry, const json_t *object)
     } else if (!same) {
         resources_read_request(entry);
     }
+    resources_note_status(entry);
     entry->unsaid = true;
 }
 

@@ -201,6 +201,68 @@ static void the_end_of_the_first_is_not_the_end_of_another_of_its_name(void **st
     assert_true(entry->course.there);
 }
 
+static void comes_with(struct story *story, int version, const char *status)
+{
+    cleanup(memory_free) char *more = memory_format(", 'status': {%s}", status);
+    cleanup(json_decrefp) json_t *object = object_of("u-1", version, 1, more);
+
+    resources_came(&story->resources, object);
+}
+
+static void answers(struct story *story, int status, int version, const char *more)
+{
+    cleanup(memory_free) char *text = object_text("u-1", version, 1, more);
+
+    story->status = status;
+    snprintf(story->answer, sizeof(story->answer), "%s", text);
+}
+
+static void a_status_is_for_the_object_as_it_was_seen(void **state)
+{
+    struct story *story = *state;
+    struct entry *entry = comes(story, "u-1", 10, 1);
+
+    answers(story, 200, 11, ", 'status': {'phase': 'Starting'}");
+    writes(story, entry, "Starting");
+    assert_string_equal(
+        story->asked,
+        "PATCH /apis/brume.dev/v1alpha1/namespaces/shop/applications/street/status "
+        "{\"status\":{\"phase\":\"Starting\"},"
+        "\"metadata\":{\"uid\":\"u-1\",\"resourceVersion\":\"10\"}}");
+    assert_string_equal(resource_text(entry->said, "phase"), "Starting");
+    assert_null(entry->writing);
+    answers(story, 200, 12, ", 'status': {'phase': 'Running'}");
+    writes(story, entry, "Running");
+    assert_non_null(strstr(story->asked, "\"resourceVersion\":\"11\""));
+}
+
+static void what_others_wrote_is_taken_away(void **state)
+{
+    struct story *story = *state;
+    struct entry *entry = comes(story, "u-1", 10, 1);
+
+    comes_with(story, 11, "'phase': 'Starting', 'message': 'by hand'");
+    answers(story, 200, 12, ", 'status': {'phase': 'Starting', 'plan': 'by hand'}");
+    writes(story, entry, "Starting");
+    assert_non_null(strstr(story->asked, "{\"status\":{\"message\":null},"));
+    writes(story, entry, "Starting");
+    assert_non_null(strstr(story->asked, "{\"status\":{\"plan\":null},"));
+}
+
+static void what_was_changed_meanwhile_is_not_written(void **state)
+{
+    struct story *story = *state;
+    struct entry *entry = comes(story, "u-1", 10, 1);
+
+    story->status = 409;
+    snprintf(story->answer, sizeof(story->answer), "{\"message\":\"changed\"}");
+    writes(story, entry, "Running");
+    assert_null(entry->said);
+    assert_null(entry->written);
+    comes_with(story, 11, "'phase': 'Finished'");
+    assert_string_equal(resource_text(entry->written, "phase"), "Finished");
+}
+
 #define STORY(story) cmocka_unit_test_setup_teardown(story, setup, teardown)
 
 int main(void)
@@ -210,6 +272,9 @@ int main(void)
         STORY(an_answer_about_one_that_is_gone_does_not_bring_it_back),
         STORY(one_that_is_gone_is_gone_however_old_it_is_told),
         STORY(the_end_of_the_first_is_not_the_end_of_another_of_its_name),
+        STORY(a_status_is_for_the_object_as_it_was_seen),
+        STORY(what_others_wrote_is_taken_away),
+        STORY(what_was_changed_meanwhile_is_not_written),
     };
 
     return cmocka_run_group_tests_name("resources", tests, test_folder_make,
