@@ -59,11 +59,48 @@ static enum course_action end_at_once(struct course *course)
     return COURSE_END;
 }
 
+static void note_end(struct course *course, uint64_t now)
+{
+    if (course->drain_until == 0) {
+        uint64_t least = now + COURSE_TAKE_UP_MS;
+        course->drain_until = course->deleted_at + COURSE_DRAIN_MS;
+        course->drain_until = course->drain_until < least ? least : course->drain_until;
+    }
+}
+
+/* Only what is held can be drained; what an earlier controller left may be taken up for that.
+ */
+static bool may_rise(const struct course *course, uint64_t now)
+{
+    return !course->held && course->bound && course->changed && now < course->drain_until &&
+           (course->kept || !course->loaded);
+}
+
+static enum course_action take_up(struct course *course, uint64_t now, uint64_t *when)
+{
+    if (course->loaded) {
+        course->rising = true;
+        return COURSE_APPLY;
+    }
+    if (may(&course->binding, now, when)) {
+        return ask(course, COURSE_LOAD);
+    }
+    note_when(when, course->drain_until);
+    return write_or_wait(course, now, when);
+}
+
 static enum course_action next_of_deleted(struct course *course, uint64_t now, uint64_t *when)
 {
+    note_end(course, now);
+    if (may_rise(course, now)) {
+        return take_up(course, now, when);
+    }
+    if (course->held && course->rising && now < course->drain_until) {
+        note_when(when, course->drain_until);
+        return write_or_wait(course, now, when);
+    }
     if (course->held && !course->draining) {
         course->draining = true;
-        course->drain_until = now + COURSE_DRAIN_MS;
         return COURSE_DRAIN;
     }
     if (course->held && !course->ending) {
@@ -115,8 +152,11 @@ enum course_action course_next(struct course *course, uint64_t now, uint64_t *re
     if (course->other && course->held) {
         return end_at_once(course);
     }
-    return course->deleted ? next_of_deleted(course, now, ret_when)
-                           : next_of_wanted(course, now, ret_when);
+    if (course->deleted) {
+        return next_of_deleted(course, now, ret_when);
+    }
+    course->drain_until = 0;
+    return next_of_wanted(course, now, ret_when);
 }
 
 void course_answered(struct course *course, enum course_action action, bool taken, uint64_t now)
@@ -143,11 +183,14 @@ void course_applied(struct course *course, bool accepted)
 {
     course->changed = course->failed = false;
     course->held = course->held || accepted;
+    course->kept = course->kept && !accepted;
+    course->rising = course->rising && accepted;
     course->ran_since = accepted ? 0 : course->ran_since;
 }
 
 void course_runs(struct course *course, uint64_t now)
 {
+    course->rising = false;
     course->ran_since = now;
 }
 
@@ -155,6 +198,7 @@ void course_ended(struct course *course, bool failed, uint64_t now)
 {
     bool steady = course->ran_since > 0 && now - course->ran_since >= COURSE_STEADY_MS;
 
+    course->rising = false;
     course->failed = failed;
     course->tries = !failed ? 0 : steady ? 1 : course->tries + 1;
     course->ran_since = 0;
@@ -168,7 +212,8 @@ uint64_t course_retry_ms(const struct course *course)
 
 void course_gone(struct course *course)
 {
-    course->held = course->draining = course->ending = course->failed = false;
+    course->held = course->rising = course->draining = course->ending = false;
+    course->failed = false;
     course->tries = 0;
     if (course->other) {
         course->other = false;

@@ -4,8 +4,10 @@
  *   new, changed    the finalizer is put on it, so that it cannot go while it has stages; what
  *                   an earlier controller kept of it is read; the server is asked to run it
  *   failed          tried again after 10 s, 20 s, … 5 min, until it has run for a while
- *   to be deleted   its frames under way arrive, COURSE_DRAIN_MS at most; it ends; the
- * finalizer is taken away gone, or another of its name    it ends at once
+ *   to be deleted   its frames under way arrive, COURSE_DRAIN_MS from then at most; it ends;
+ *                   the finalizer is taken away. What runs under an earlier controller is taken
+ *                   up first, for which there are COURSE_TAKE_UP_MS, however late it is
+ *   gone            it ends at once, and so it does when another of its name is there
  *
  * One request about an object is under way at a time. What the API server does not take is
  * asked again later and later; nothing is asked twice in a row without a wait.
@@ -18,6 +20,7 @@
 
 enum {
     COURSE_DRAIN_MS = 60000,
+    COURSE_TAKE_UP_MS = 20000,
     COURSE_RETRY_MS = 10000, /* after the first failure; doubled each time */
     COURSE_RETRY_MOST_MS = 300000,
     COURSE_STEADY_MS = 600000, /* it ran for so long: what it failed with before is over */
@@ -45,21 +48,24 @@ struct course_patience {
 
 struct course {
     /* Seen. */
-    bool there;   /* the object is */
-    bool other;   /* it is not the one that the server holds */
-    bool deleted; /* it is to be: its finalizers are waited for */
-    bool bound;   /* the finalizer is on it */
-    bool changed; /* it asks for something else than the server was asked for last */
-    bool loaded;  /* what an earlier controller kept is known */
-    bool held;    /* the server has it */
-    bool failed;  /* its session has ended, and another may do better */
-    uint64_t due; /* of its status; 0: it is as it should be */
+    bool there;          /* the object is */
+    bool other;          /* it is not the one that the server holds */
+    bool deleted;        /* it is to be: its finalizers are waited for */
+    uint64_t deleted_at; /* when that was asked for */
+    bool bound;          /* the finalizer is on it */
+    bool changed;        /* it asks for something else than the server was asked for last */
+    bool loaded;         /* what an earlier controller kept is known */
+    bool kept;           /* and is a run that can be taken up */
+    bool held;           /* the server has it */
+    bool failed;         /* its session has ended, and another may do better */
+    uint64_t due;        /* of its status; 0: it is as it should be */
     /* Done. */
-    bool asking;   /* a request is under way */
-    bool draining; /* the server was told to delete it */
-    bool ending;   /* at once */
-    uint64_t drain_until;
-    unsigned tries; /* sessions that failed, in a row */
+    bool asking;          /* a request is under way */
+    bool rising;          /* it is taken up to be drained, and does not run yet */
+    bool draining;        /* the server was told to delete it */
+    bool ending;          /* at once */
+    uint64_t drain_until; /* 0: it is not to be deleted */
+    unsigned tries;       /* sessions that failed, in a row */
     uint64_t ran_since;
     uint64_t retry_at;
     struct course_patience binding, writing;

@@ -190,6 +190,7 @@ static void one_that_is_deleted_drains_and_then_goes(void **state)
     (void)state;
     comes_up();
     course.deleted = true;
+    course.deleted_at = now;
     says(COURSE_DRAIN);
     says(COURSE_WAIT);
     assert_int_equal(when, now + COURSE_DRAIN_MS);
@@ -205,6 +206,7 @@ static void one_that_does_not_drain_is_ended(void **state)
     (void)state;
     comes_up();
     course.deleted = true;
+    course.deleted_at = now;
     says(COURSE_DRAIN);
     waits(COURSE_DRAIN_MS);
     says(COURSE_END);
@@ -213,10 +215,91 @@ static void one_that_does_not_drain_is_ended(void **state)
     is_answered(COURSE_UNBIND, true);
 }
 
+/* Under an earlier controller it ran, and was deleted; `kept`: it left what it knew. */
+static void is_found_deleted(uint64_t ago, bool kept)
+{
+    course.bound = course.deleted = true;
+    course.deleted_at = now - ago;
+    is_answered(COURSE_LOAD, true);
+    course.kept = kept;
+}
+
+static void one_that_ran_under_another_controller_is_taken_up_and_drains(void **state)
+{
+    (void)state;
+    is_found_deleted(10000, true);
+    says(COURSE_APPLY);
+    course_applied(&course, true);
+    says(COURSE_WAIT);
+    assert_int_equal(when, now + COURSE_DRAIN_MS - 10000);
+    now += 3000;
+    course_runs(&course, now);
+    says(COURSE_DRAIN);
+    waits(COURSE_DRAIN_MS - 13000);
+    says(COURSE_END);
+    course_gone(&course);
+    course.changed = true;
+    is_answered(COURSE_UNBIND, true);
+    waits(0);
+}
+
+static void however_late_that_is_there_is_time_for_it(void **state)
+{
+    (void)state;
+    is_found_deleted(600000, true);
+    says(COURSE_APPLY);
+    course_applied(&course, true);
+    waits(COURSE_TAKE_UP_MS);
+    says(COURSE_DRAIN);
+    says(COURSE_END);
+}
+
+static void one_of_which_nothing_was_kept_goes_at_once(void **state)
+{
+    (void)state;
+    is_found_deleted(1000, false);
+    is_answered(COURSE_UNBIND, true);
+}
+
+static void one_that_cannot_be_taken_up_goes(void **state)
+{
+    (void)state;
+    is_found_deleted(1000, true);
+    says(COURSE_APPLY);
+    course_applied(&course, false);
+    is_answered(COURSE_UNBIND, true);
+    start(NULL);
+    is_found_deleted(1000, true);
+    says(COURSE_APPLY);
+    course_applied(&course, true);
+    course_ended(&course, true, now);
+    says(COURSE_DRAIN);
+}
+
+static void what_was_kept_is_not_asked_for_ever(void **state)
+{
+    uint64_t began = now;
+
+    (void)state;
+    course.bound = course.deleted = true;
+    course.deleted_at = now;
+    for (enum course_action action = course_next(&course, now, &when); action != COURSE_UNBIND;
+         action = course_next(&course, now, &when)) {
+        if (action == COURSE_LOAD) {
+            course_answered(&course, action, false, now);
+        } else {
+            now = when;
+        }
+        assert_true(now <= began + COURSE_DRAIN_MS + COURSE_ASK_MOST_MS);
+    }
+    assert_true(now >= began + COURSE_DRAIN_MS);
+}
+
 static void one_that_never_ran_goes_at_once(void **state)
 {
     (void)state;
     course.deleted = true;
+    course.changed = false;
     waits(0);
     course.bound = true;
     is_answered(COURSE_UNBIND, true);
@@ -277,6 +360,11 @@ int main(void)
         STORY(one_that_was_unbound_by_others_is_bound_again),
         STORY(one_that_is_deleted_drains_and_then_goes),
         STORY(one_that_does_not_drain_is_ended),
+        STORY(one_that_ran_under_another_controller_is_taken_up_and_drains),
+        STORY(however_late_that_is_there_is_time_for_it),
+        STORY(one_of_which_nothing_was_kept_goes_at_once),
+        STORY(one_that_cannot_be_taken_up_goes),
+        STORY(what_was_kept_is_not_asked_for_ever),
         STORY(one_that_never_ran_goes_at_once),
         STORY(one_that_failed_and_is_deleted_is_not_tried_again),
         STORY(one_that_is_gone_ends_at_once),

@@ -183,6 +183,7 @@ static int read_cluster(const json_t *json, struct request *request, struct erro
     request->space = memory_text(space);
     request->resource = json_incref(resource);
     request->kept = json_incref(json_object_get(json, "kept"));
+    request->ends = json_is_true(json_object_get(json, "ends"));
     return 0;
 }
 

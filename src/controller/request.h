@@ -33,6 +33,7 @@ struct request {
     char *space;             /* namespace in a cluster; NULL: the usual one */
     json_t *resource;        /* the object there that it comes from, or NULL */
     json_t *kept;            /* as in fabric_config */
+    bool ends;               /* what is kept is taken up; nothing begins anew */
     char *folder;            /* what it writes is relative to this; NULL: to where we are */
     char *fabric;            /* "local" */
     char *path;              /* of the testbed's manifest, or NULL */
@@ -62,7 +63,7 @@ struct request {
  * With "manifest": TEXT, "application" is only what it is named by in sentences, and beside
  * which files are searched. For a cluster: "namespace", and "resource": the object that owns
  * what is made, and whose manifest may name no other files; "kept" as in fabric_config, which
- * is forgotten when it was used. */
+ * is forgotten when it was used; "ends": true for what is taken up only to be ended. */
 int request_read(const json_t *json, struct request **ret_request, struct error *err);
 /* Reads the testbed's manifest, if one was named, and the application's. */
 int request_load(struct request *request, struct application **ret_application,

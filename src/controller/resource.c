@@ -7,6 +7,13 @@
 
 #include "base/memory.h"
 
+/* As an API server gives it back: whole ones without a point. */
+static json_t *number(double value)
+{
+    return value == floor(value) && fabs(value) < 1e15 ? json_integer((json_int_t)value)
+                                                       : json_real(value);
+}
+
 /* Four digits say enough, and stand still where more would not. */
 static json_t *rounded(const json_t *value)
 {
@@ -16,13 +23,12 @@ static json_t *rounded(const json_t *value)
         return NULL;
     }
     snprintf(digits, sizeof(digits), "%.4g", json_number_value(value));
-    return json_real(strtod(digits, NULL));
+    return number(strtod(digits, NULL));
 }
 
 static json_t *percent(const json_t *value)
 {
-    return json_is_number(value) ? json_real(round(json_number_value(value) * 100) / 100)
-                                 : NULL;
+    return json_is_number(value) ? number(round(json_number_value(value) * 100) / 100) : NULL;
 }
 
 /* Takes `value`; NULL and null are left out. */

@@ -176,6 +176,7 @@ static void numbers_are_as_long_as_they_are_true(void **state)
 
     assert_true(json_real_value(json_object_get(json, "predictedRate")) == 41.23);
     assert_true(json_real_value(json_object_get(stage, "busy")) == 0.31);
+    assert_true(json_is_integer(json_object_get(json, "rate"))); /* as it comes back */
     assert_null(json_object_get(stage, "cut"));
     assert_null(json_object_get(json, "lost"));
 }

@@ -41,7 +41,7 @@ struct entry *resources_find(const struct resources *resources, const char *key)
     return entry;
 }
 
-static void free_entry(struct entry *entry)
+void resources_free(struct entry *entry)
 {
     resource_manifest_destroy(entry->manifest);
     json_decref(entry->object);
@@ -49,6 +49,7 @@ static void free_entry(struct entry *entry)
     json_decref(entry->applied);
     json_decref(entry->written);
     json_decref(entry->writing);
+    json_decref(entry->said);
     json_decref(entry->kept);
     free(entry->space);
     free(entry->name);
@@ -168,6 +169,19 @@ static bool is_quiet(struct entry *entry, const json_t *status, uint64_t now)
     return false;
 }
 
+/* What others made of it is put right after a while: an API server that does not keep all that
+ * we say is not asked again and again. */
+static uint64_t when_due(const struct entry *entry, const json_t *status, uint64_t now)
+{
+    uint64_t due = resource_due(entry->written, status, entry->written_ms, now);
+
+    if (due == 0 || entry->said == NULL) {
+        return due;
+    }
+    uint64_t news = resource_due(entry->said, status, entry->written_ms, now);
+    return news > 0 ? news : entry->written_ms + RESOURCE_COUNTS_MS;
+}
+
 /* Whether the status should be written, and when. */
 static void judge_status(struct entry *entry, uint64_t now)
 {
@@ -182,7 +196,7 @@ static void judge_status(struct entry *entry, uint64_t now)
     }
     resource_moves(entry->writing != NULL ? entry->writing : entry->written, status, tell_move,
                    entry);
-    entry->course.due = resource_due(entry->written, status, entry->written_ms, now);
+    entry->course.due = when_due(entry, status, now);
     json_decref(entry->writing);
     entry->writing = STEAL(status);
 }
@@ -216,7 +230,7 @@ static void look(uv_timer_t *timer)
 
         if (action == COURSE_FORGET) {
             *at = entry->next;
-            free_entry(entry);
+            resources_free(entry);
             continue;
         }
         if (action == COURSE_WAIT) {
@@ -282,7 +296,7 @@ void resources_destroy(struct resources *resources)
     while (resources->entries != NULL) {
         struct entry *entry = resources->entries;
         resources->entries = entry->next;
-        free_entry(entry);
+        resources_free(entry);
     }
     free(resources->trouble);
     free(resources);

@@ -24,6 +24,14 @@ static json_int_t generation(const struct entry *entry)
     return json_integer_value(json_object_get(metadata(entry), "generation"));
 }
 
+/* As long as a change waits for its turn, all that is known is of the manifest before. */
+static json_int_t observed(const struct entry *entry)
+{
+    bool before = entry->applied != NULL && entry->course.changed;
+
+    return before ? entry->generation : generation(entry);
+}
+
 void resources_say(const struct entry *entry, bool warning, const char *reason,
                    const char *message)
 {
@@ -105,7 +113,7 @@ json_t *resources_status(const struct entry *entry)
         return NULL;
     }
     const struct resource_facts facts = {
-        .generation = generation(entry),
+        .generation = observed(entry),
         .record = entry->course.other ? NULL : record,
         .refused = entry->refused,
         .waits = entry->waits,
@@ -125,6 +133,7 @@ static void take_kept(struct entry *entry, const json_t *secret)
 {
     json_decref(entry->kept);
     entry->kept = secret != NULL ? json_deep_copy(secret) : json_null();
+    entry->course.kept = secret != NULL;
 }
 
 static void note_failure(struct entry *entry, enum course_action action,
@@ -148,6 +157,15 @@ static void note_failure(struct entry *entry, enum course_action action,
               names[action], log_quote(err->text, quoted, sizeof(quoted)));
 }
 
+/* It may have a change that the watch has not brought yet. Of one that is gone there is nothing
+ * to know. */
+static void take_answer(struct entry *entry, const json_t *object)
+{
+    if (entry->course.there && json_is_object(json_object_get(object, "metadata"))) {
+        resources_take(entry, object);
+    }
+}
+
 static void answered(void *owner, const struct kube_answer *answer, const struct error *err)
 {
     struct entry *entry = owner;
@@ -164,14 +182,15 @@ static void answered(void *owner, const struct kube_answer *answer, const struct
         take_kept(entry, answer->json);
     } else {
         free(STEAL(entry->waits));
-        json_object_update(entry->object, (json_t *)(uintptr_t)answer->json);
+        take_answer(entry, answer->json);
     }
     if (action == COURSE_WRITE && err == NULL) {
-        json_decref(entry->written);
-        entry->written = STEAL(entry->writing);
+        json_decref(entry->said);
+        entry->said = STEAL(entry->writing);
         entry->written_ms = clock_ms();
         entry->course.due = 0;
     }
+    resources_note_status(entry);
     entry->unsaid = true;
     resources_wake(entry->resources);
 }
@@ -217,10 +236,16 @@ static void change_finalizers(struct entry *entry, enum course_action action)
     ask(entry, action, "", patch);
 }
 
+/* It is made for the object as it was seen, and lands on no other: the API server does not
+ * compare the uid of a status, but the version. */
 static void write_status(struct entry *entry)
 {
     cleanup(json_decrefp) json_t *patch = resource_patch(entry->written, entry->writing);
 
+    json_object_set_new(patch, "metadata",
+                        json_pack("{ssss}", "uid", resource_text(metadata(entry), "uid"),
+                                  "resourceVersion",
+                                  resource_text(metadata(entry), "resourceVersion")));
     ask(entry, COURSE_WRITE, "/status", patch);
 }
 
@@ -231,8 +256,12 @@ static void apply(struct entry *entry)
 
     cleanup(json_decrefp) json_t *request = json_copy(entry->request);
     json_object_set(request, "kept", entry->kept);
+    if (entry->course.deleted) {
+        json_object_set_new(request, "ends", json_true());
+    }
     json_decref(entry->applied);
     entry->applied = json_incref(entry->request);
+    entry->generation = generation(entry);
     if (server_apply(entry->resources->server, request, &answer, &err) < 0) {
         cleanup(memory_free) char *why = resource_manifest_explain(entry->manifest, err.text);
 

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "controller/resources_state.h"
 #include "fabric/kubernetes_object.h"
+#include "kube/timestamp.h"
 
 enum { QUIET_MS = 10000 };
 
@@ -43,13 +44,17 @@ static bool has_finalizer(const json_t *object)
     return false;
 }
 
+static bool is_same(const json_t *object, const json_t *other)
+{
+    return strcmp(meta(object, "uid"), meta(other, "uid")) == 0;
+}
+
 /* Of one watch versions rise; what an answer brought may be newer than what the watch brings.
  */
 static bool is_older(const json_t *object, const json_t *than)
 {
-    return strcmp(meta(object, "uid"), meta(than, "uid")) == 0 &&
-           strtoull(meta(object, "resourceVersion"), NULL, 10) <
-               strtoull(meta(than, "resourceVersion"), NULL, 10);
+    return is_same(object, than) && strtoull(meta(object, "resourceVersion"), NULL, 10) <
+                                        strtoull(meta(than, "resourceVersion"), NULL, 10);
 }
 
 void resources_begin(struct entry *entry)
@@ -64,6 +69,7 @@ void resources_begin(struct entry *entry)
     entry->written_ms = clock_ms();
     entry->quiet_until = ran ? clock_ms() + QUIET_MS : 0;
     json_decref(STEAL(entry->writing));
+    json_decref(STEAL(entry->said));
     json_decref(STEAL(entry->applied));
     free(STEAL(entry->refused));
     resources_read_request(entry);
@@ -77,7 +83,27 @@ static bool asks_the_same(const json_t *object, const json_t *before)
                       json_object_get(json_object_get(before, "metadata"), "annotations"));
 }
 
-static void take_object(struct entry *entry, const json_t *object)
+/* By our clock; the other's may be ahead. 0: it is not to be. */
+static uint64_t deleted_at(const json_t *object)
+{
+    uint64_t at, now = clock_wall_ms();
+
+    if (kube_timestamp_read(meta(object, "deletionTimestamp"), &at) < 0) {
+        return 0;
+    }
+    uint64_t ago = at < now ? now - at : 0;
+    return ago < clock_ms() ? clock_ms() - ago : 0;
+}
+
+void resources_note_status(struct entry *entry)
+{
+    if (entry->asking == NULL && !entry->course.other) {
+        json_decref(entry->written);
+        entry->written = json_incref(json_object_get(entry->object, "status"));
+    }
+}
+
+void resources_take(struct entry *entry, const json_t *object)
 {
     if (is_older(object, entry->object)) {
         return;
@@ -91,12 +117,14 @@ static void take_object(struct entry *entry, const json_t *object)
     entry->course.there = true;
     entry->course.bound = has_finalizer(object);
     entry->course.deleted = *meta(object, "deletionTimestamp") != '\0';
+    entry->course.deleted_at = deleted_at(object);
     entry->course.other = entry->uid != NULL && strcmp(entry->uid, meta(object, "uid")) != 0;
     if (entry->uid == NULL || (entry->course.other && !entry->course.held)) {
         resources_begin(entry);
     } else if (!same) {
         resources_read_request(entry);
     }
+    resources_note_status(entry);
     entry->unsaid = true;
 }
 
@@ -107,10 +135,12 @@ void resources_came(void *owner, const json_t *object)
         memory_format("%s/%s", meta(object, "namespace"), meta(object, "name"));
     struct entry *entry = resources_find(resources, key);
 
-    take_object(entry != NULL ? entry : add(resources, object), object);
+    resources_take(entry != NULL ? entry : add(resources, object), object);
     resources_wake(resources);
 }
 
+/* A watch that had to list again tells it as it knew it last, which may be long ago: gone it is
+ * all the same. */
 void resources_went(void *owner, const json_t *object)
 {
     struct resources *resources = owner;
@@ -118,7 +148,7 @@ void resources_went(void *owner, const json_t *object)
         memory_format("%s/%s", meta(object, "namespace"), meta(object, "name"));
     struct entry *entry = resources_find(resources, key);
 
-    if (entry != NULL && !is_older(object, entry->object)) {
+    if (entry != NULL && is_same(object, entry->object)) {
         entry->course.there = false;
         resources_wake(resources);
     }

@@ -274,7 +274,11 @@ void session_start(struct session *session, struct request *request,
     if (session_resume(session)) {
         return;
     }
-    measuring_start(session);
+    if (session->request->ends) {
+        session_close(session, EX_OK);
+    } else {
+        measuring_start(session);
+    }
 }
 
 static void begin(struct session *session, const json_t *message)

@@ -136,7 +136,6 @@ static void tell_rights(const struct doctor *doctor)
                                           {"delete", "pods", NULL, false},
                                           {"create", "secrets", NULL, false},
                                           {"delete", "secrets", NULL, false},
-                                          {"deletecollection", "secrets", NULL, false},
                                           {"list", "pods", NULL, true},
                                           {"watch", "pods", NULL, true},
                                           {"list", "nodes", NULL, true},

@@ -85,7 +85,7 @@ static int setup(void **state)
     struct story *story = memory_new(1, sizeof(*story));
 
     uv_loop_init(&story->loop);
-    story->server = server_open(&story->loop, on_asked, story);
+    story->server = server_fixture_open(&story->loop, on_asked, story);
     *state = story;
     return 0;
 }
@@ -95,7 +95,7 @@ static int teardown(void **state)
     struct story *story = *state;
 
     kube_api_close(story->api);
-    server_close(story->server);
+    server_fixture_close(story->server);
     uv_run(&story->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&story->loop), 0);
     free(story);
@@ -425,8 +425,8 @@ static void one_may_wait_for_an_answer_without_a_loop(void **state)
     struct error err;
     uv_thread_t thread;
 
-    server_close(story->server);
-    story->server = server_open(&story->loop, on_last_asked, story);
+    server_fixture_close(story->server);
+    story->server = server_fixture_open(&story->loop, on_last_asked, story);
     story->answers = answers;
     story->n_answers = 4;
     struct kube_config *config = configure(story, "{token: secret}");

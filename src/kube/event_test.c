@@ -49,7 +49,7 @@ static int setup(void **state)
     story->object = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}}", "apiVersion", "v1", "kind",
                               "Pod", "metadata", "namespace", "s", "name", "p", "uid", "1");
     uv_loop_init(&story->loop);
-    story->server = server_open(&story->loop, on_asked, story);
+    story->server = server_fixture_open(&story->loop, on_asked, story);
     server_kubeconfig(story->server, "{token: secret}", "config");
     assert_int_equal(kube_config_load_from(&around, &config, &err), 0);
     assert_int_equal(kube_api_open(&story->loop, config, &story->api, &err), 0);
@@ -64,7 +64,7 @@ static int teardown(void **state)
 
     kube_events_destroy(story->events);
     kube_api_close(story->api);
-    server_close(story->server);
+    server_fixture_close(story->server);
     uv_run(&story->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&story->loop), 0);
     json_decref(story->object);

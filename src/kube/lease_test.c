@@ -89,7 +89,7 @@ static void on_stop(uv_async_t *stop)
 {
     struct story *story = stop->data;
 
-    server_close(story->server);
+    server_fixture_close(story->server);
     uv_close((uv_handle_t *)stop, NULL);
 }
 
@@ -126,7 +126,7 @@ static int setup(void **state)
     uv_loop_init(&story->server_loop);
     uv_async_init(&story->server_loop, &story->stop, on_stop);
     story->stop.data = story;
-    story->server = server_open(&story->server_loop, on_asked, story);
+    story->server = server_fixture_open(&story->server_loop, on_asked, story);
     server_kubeconfig(story->server, "{token: secret}", "config");
     for (unsigned i = 0; i < 2; i++) {
         struct kube_config *config = NULL;

@@ -171,7 +171,8 @@ static void on_call(uv_stream_t *door, int status)
     uv_read_start((uv_stream_t *)&caller->socket, give_room, on_heard);
 }
 
-struct server_fixture *server_open(struct uv_loop_s *loop, server_asked_fn asked, void *owner)
+struct server_fixture *server_fixture_open(struct uv_loop_s *loop, server_asked_fn asked,
+                                           void *owner)
 {
     struct server_fixture *server = memory_new(1, sizeof(*server));
     struct sockaddr_in address;
@@ -201,7 +202,7 @@ void server_shut_door(struct server_fixture *server)
     }
 }
 
-void server_close(struct server_fixture *server)
+void server_fixture_close(struct server_fixture *server)
 {
     while (server->callers != NULL) {
         server_hang_up(server->callers);

@@ -15,9 +15,10 @@ struct server_request {
 };
 typedef void (*server_asked_fn)(void *owner, const struct server_request *request);
 
-struct server_fixture *server_open(struct uv_loop_s *loop, server_asked_fn asked, void *owner);
+struct server_fixture *server_fixture_open(struct uv_loop_s *loop, server_asked_fn asked,
+                                           void *owner);
 /* Hangs up on all. libuv's handles go when the loop runs next. */
-void server_close(struct server_fixture *server);
+void server_fixture_close(struct server_fixture *server);
 const char *server_url(const struct server_fixture *server); /* "http://127.0.0.1:41234" */
 /* Of a user of the server, in the file `path`. */
 void server_kubeconfig(const struct server_fixture *server, const char *user, const char *path);
