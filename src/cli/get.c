@@ -11,7 +11,7 @@ enum { WATCH_US = 1000000 };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FORM", 0, "json, yaml or wide", 0},
-    {"watch", 'w', NULL, 0, "Print again whenever something changed", 0},
+    {"watch", 'w', NULL, 0, "Print again every second; of a cluster, what changed", 0},
     {0},
 };
 

@@ -62,9 +62,9 @@ static const struct argp argp = {
     options,
     parse,
     "APP",
-    "Runs an application on this machine: plans it for the devices, starts its stages, shows "
-    "progress, and reports. APP is its manifest. Without --devices or --testbed it runs on "
-    "this "
+    "Runs an application: plans it for the devices, starts its stages, shows progress, and "
+    "reports. APP is its manifest. Devices are emulated on this machine (--devices, "
+    "--testbed) or the nodes of a cluster (--fabric kubernetes); without any it runs on this "
     "machine as it is. Ctrl-C lets the frames under way arrive, then stops.",
     children,
     NULL,
@@ -81,4 +81,5 @@ static int run(int argc, char **argv)
     return client_run(arguments.request.request, render_answer, &render);
 }
 
-const struct command command_run = {"run", "Run an application on this machine", run};
+const struct command command_run = {
+    "run", "Run an application, here or in a cluster, and report", run};

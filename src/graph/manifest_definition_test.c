@@ -319,7 +319,7 @@ static void every_example_is_good_for_a_cluster(void **state)
         }
     }
     globfree(&found);
-    assert_int_equal(n_checked, 7);
+    assert_int_equal(n_checked, 8);
 }
 
 int main(void)

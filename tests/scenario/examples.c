@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -57,9 +58,8 @@ static void need(const char *file)
 }
 
 /* Runs it over 14 frames, each of which arrives once; returns the report. */
-static json_t *run_example(const char *name, const char *devices, const char *how)
+static json_t *run_manifest(const char *path, const char *devices, const char *how)
 {
-    cleanup(memory_free) char *path = example(name);
     cleanup(memory_free) char *out = NULL;
     cleanup(memory_free) char *err = NULL;
 
@@ -70,6 +70,13 @@ static json_t *run_example(const char *name, const char *devices, const char *ho
     json_t *report = scenario_json(out);
     scenario_assert_frames(report, 14, 14);
     return report;
+}
+
+static json_t *run_example(const char *name, const char *devices, const char *how)
+{
+    cleanup(memory_free) char *path = example(name);
+
+    return run_manifest(path, devices, how);
 }
 
 static void assert_picture(const char *name)
@@ -132,6 +139,21 @@ static void nothing_but_counts_goes_to_the_office(void **state)
     scenario_assert_sequences("out/persons.json", 14);
 }
 
+/* What a controller in a cluster has in its folder does for a run here, too. */
+static void the_clusters_example_runs_here_beside_its_files(void **state)
+{
+    cleanup(memory_free) char *path = example("cluster/street.yaml");
+    cleanup(memory_free) char *manifest = scenario_read(path);
+
+    (void)state;
+    need("ssd_mobilenet_v2_oi.tflite");
+    need(PICTURES);
+    assert_int_equal(mkdir("my-files", 0755), 0);
+    assert_int_equal(symlink("/usr/share/darknet/data", "my-files/street"), 0);
+    scenario_write("my-files/street.yaml", "%s", manifest);
+    json_decref(run_manifest("my-files/street.yaml", "--devices", "2"));
+}
+
 static void yolox_finds_the_dog(void **state)
 {
     (void)state;
@@ -173,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_demo_draws_boxes_on_every_photograph),
         cmocka_unit_test(nothing_but_counts_goes_to_the_office),
+        cmocka_unit_test(the_clusters_example_runs_here_beside_its_files),
         cmocka_unit_test(yolox_finds_the_dog),
         cmocka_unit_test(tinier_yolo_finds_the_dog),
         cmocka_unit_test(the_papers_network_is_made_and_runs),
