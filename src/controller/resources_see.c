@@ -7,6 +7,7 @@
 #include "controller/resources_state.h"
 #include "fabric/kubernetes_object.h"
 #include "kube/timestamp.h"
+#include "kube/watch.h"
 
 enum { QUIET_MS = 10000 };
 
@@ -108,9 +109,11 @@ void resources_take(struct entry *entry, const json_t *object)
     if (is_older(object, entry->object)) {
         return;
     }
-    bool same = asks_the_same(object, entry->object);
+    json_t *mine = json_deep_copy(object);
+    kube_strip(mine);
+    bool same = asks_the_same(mine, entry->object);
     json_decref(entry->object);
-    entry->object = json_deep_copy(object);
+    entry->object = mine;
     /* Events are about an object of a kind; items of a list do not tell theirs. */
     json_object_set_new(entry->object, "apiVersion", json_string(RESOURCE_VERSION));
     json_object_set_new(entry->object, "kind", json_string("Application"));

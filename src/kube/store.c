@@ -41,8 +41,7 @@ static char *key_of(const json_t *object)
     return *name == '\0' ? NULL : memory_format("%s/%s", store_text(object, "namespace"), name);
 }
 
-/* What others need to write it, as large as the rest of it: nobody here looks at that. */
-static void strip(json_t *object)
+void kube_strip(json_t *object)
 {
     json_t *metadata = json_object_get(object, "metadata");
 
@@ -85,7 +84,7 @@ void store_take_page(struct store *store, const json_t *list)
         cleanup(memory_free) char *key = key_of(item);
         if (key != NULL) {
             complete_item(item, list);
-            strip(item);
+            kube_strip(item);
             json_object_set(store->pages, key, item);
         }
     }
@@ -124,7 +123,7 @@ void store_take_object(struct store *store, json_t *object)
 
     if (before == NULL || !is_same(before, object, "uid") ||
         !is_same(before, object, "resourceVersion")) {
-        strip(object);
+        kube_strip(object);
         json_object_set(store->objects, key, object);
         if (before != NULL && !is_same(before, object, "uid")) {
             tell_removed(store, before);

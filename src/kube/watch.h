@@ -29,6 +29,10 @@ struct kube_watch_listener {
     void *owner;
 };
 
+/* What others need to write an object, as large as the rest of it, and nobody looks at here:
+ * taken out of all that a watch keeps, and by this of objects that come otherwise. */
+void kube_strip(json_t *object);
+
 /* `path` of a collection, perhaps with a selector:
  * "/api/v1/pods?labelSelector=brume.dev%2Fapplication". Objects are kept whole but
  * for metadata.managedFields and what kubectl notes of the last apply. */
