@@ -132,15 +132,11 @@ static bool may(const struct doctor *doctor, const struct right *right)
 
 static void tell_rights(const struct doctor *doctor)
 {
-    static const struct right rights[] = {{"create", "pods", NULL, false},
-                                          {"delete", "pods", NULL, false},
-                                          {"create", "secrets", NULL, false},
-                                          {"delete", "secrets", NULL, false},
-                                          {"deletecollection", "secrets", NULL, false},
-                                          {"list", "pods", NULL, true},
-                                          {"watch", "pods", NULL, true},
-                                          {"list", "nodes", NULL, true},
-                                          {"watch", "nodes", NULL, true}};
+    static const struct right rights[] = {
+        {"create", "pods", NULL, false},    {"delete", "pods", NULL, false},
+        {"create", "secrets", NULL, false}, {"delete", "secrets", NULL, false},
+        {"list", "pods", NULL, true},       {"watch", "pods", NULL, true},
+        {"list", "nodes", NULL, true},      {"watch", "nodes", NULL, true}};
     const struct right proxy = {"get", "nodes", "proxy", true};
     const char *space = kube_config_namespace(doctor->config);
     cleanup(memory_free) char *what = NULL;

@@ -88,8 +88,9 @@ static int remove_pods(const struct kubernetes_asker *asker, const char *space,
     return result;
 }
 
-/* Of pods that never were, or went otherwise. They go together, by their label: who removes
- * them need not be allowed to list others', nor even this. */
+/* Of pods that never were, or went otherwise. They go together, by their label, if whoever
+ * removes them may do that, which is as much as to read them all: the account of a controller
+ * may not, and its applications own their secrets, which go with them. */
 static int remove_secrets(const struct kubernetes_asker *asker, const char *list,
                           struct error *err)
 {
