@@ -19,6 +19,8 @@
 
 #define APPLICATIONS "/v1alpha1/applications"
 
+enum { PATIENCE_S = 30 };
+
 struct rest {
     struct serving *serving;
     struct server *server;
@@ -225,8 +227,12 @@ int rest_open(uv_loop_t *loop, const char *path, struct server *server, struct r
     struct rest *rest = memory_new(1, sizeof(*rest));
     rest->server = server;
     rest->path = memory_text(path);
-    const struct serving_setup setup = {
-        .loop = loop, .socket = door, .body_most = REST_BODY_MAX, .ask = asked, .owner = rest};
+    const struct serving_setup setup = {.loop = loop,
+                                        .socket = door,
+                                        .body_most = REST_BODY_MAX,
+                                        .patience_s = PATIENCE_S,
+                                        .ask = asked,
+                                        .owner = rest};
     rest->serving = serving_open(&setup);
     *ret_rest = rest;
     return 0;

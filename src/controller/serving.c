@@ -8,8 +8,6 @@
 
 #include "base/memory.h"
 
-enum { TIMEOUT_SECONDS = 30 };
-
 struct serving {
     uv_poll_t poll; /* of libmicrohttpd's epoll descriptor */
     uv_timer_t timer;
@@ -137,8 +135,8 @@ struct serving *serving_open(const struct serving_setup *setup)
     serving->daemon = MHD_start_daemon(
         MHD_USE_EPOLL, 0, NULL, NULL, came, serving, MHD_OPTION_LISTEN_SOCKET, setup->socket,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVING_CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_SECONDS, MHD_OPTION_NOTIFY_COMPLETED,
-        forget, NULL, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_TIMEOUT, setup->patience_s, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        setup->from_one, MHD_OPTION_NOTIFY_COMPLETED, forget, NULL, MHD_OPTION_END);
     assert(serving->daemon != NULL);
     uv_poll_init(setup->loop, &serving->poll,
                  MHD_get_daemon_info(serving->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);

@@ -37,8 +37,10 @@ struct serving_answer {
 
 struct serving_setup {
     uv_loop_t *loop;
-    int socket;       /* that listens; taken */
-    size_t body_most; /* bytes */
+    int socket;          /* that listens; taken */
+    size_t body_most;    /* bytes */
+    unsigned patience_s; /* with a connection that says nothing */
+    unsigned from_one;   /* connections from one address at most; 0: as many as there are */
     void (*ask)(void *owner, const struct serving_question *question,
                 struct serving_answer *ret_answer);
     void *owner;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -15,19 +16,23 @@
 
 #define PLAIN "text/plain; charset=utf-8"
 
+enum { PATIENCE_S = 5 };
+
 struct web {
     struct serving *serving;
     struct web_setup setup;
+    char *metrics; /* as they were told last, or NULL */
+    uint64_t metrics_ms;
     char address[ADDRESS_TEXT_MAX];
 };
 
-static struct serving_answer answer_health(const struct web *web)
+static struct serving_answer answer_health(struct web *web)
 {
     (void)web;
     return (struct serving_answer){SERVING_OK, PLAIN, memory_text("ok\n")};
 }
 
-static struct serving_answer answer_ready(const struct web *web)
+static struct serving_answer answer_ready(struct web *web)
 {
     const char *why = web->setup.unready(web->setup.owner);
 
@@ -36,15 +41,22 @@ static struct serving_answer answer_ready(const struct web *web)
                                                  memory_format("%s\n", why)};
 }
 
-static struct serving_answer answer_metrics(const struct web *web)
+/* However many ask: that much is not counted again at once. */
+static struct serving_answer answer_metrics(struct web *web)
 {
-    return (struct serving_answer){SERVING_OK, METRICS_TYPE,
-                                   web->setup.metrics(web->setup.owner)};
+    uint64_t now = clock_ms();
+
+    if (web->metrics == NULL || now - web->metrics_ms >= WEB_FRESH_MS) {
+        free(web->metrics);
+        web->metrics = web->setup.metrics(web->setup.owner);
+        web->metrics_ms = now;
+    }
+    return (struct serving_answer){SERVING_OK, METRICS_TYPE, memory_text(web->metrics)};
 }
 
 static const struct {
     const char *path;
-    struct serving_answer (*answer)(const struct web *web);
+    struct serving_answer (*answer)(struct web *web);
 } routes[] = {
     {"/healthz", answer_health}, {"/readyz", answer_ready}, {"/metrics", answer_metrics}};
 
@@ -109,8 +121,12 @@ int web_open(const struct web_setup *setup, struct web **ret_web, struct error *
     struct web *web = memory_new(1, sizeof(*web));
     web->setup = *setup;
     note_address(web, door);
-    const struct serving_setup serving = {
-        .loop = setup->loop, .socket = door, .ask = asked, .owner = web};
+    const struct serving_setup serving = {.loop = setup->loop,
+                                          .socket = door,
+                                          .patience_s = PATIENCE_S,
+                                          .from_one = WEB_CONNECTIONS_MAX,
+                                          .ask = asked,
+                                          .owner = web};
     web->serving = serving_open(&serving);
     *ret_web = web;
     return 0;
@@ -125,6 +141,7 @@ void web_close(struct web *web)
 {
     if (web != NULL) {
         serving_close(web->serving);
+        free(web->metrics);
         free(web);
     }
 }

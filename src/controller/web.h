@@ -11,6 +11,11 @@ struct web;
 
 #define WEB_ADDRESS "0.0.0.0:9464"
 
+enum {
+    WEB_FRESH_MS = 1000,     /* metrics are told again for so long */
+    WEB_CONNECTIONS_MAX = 8, /* from one address: whoever fills them leaves room for others */
+};
+
 struct web_setup {
     uv_loop_t *loop;
     const char *address; /* numeric: "0.0.0.0:9464" */

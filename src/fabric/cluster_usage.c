@@ -240,26 +240,44 @@ static json_t *memory_of(const struct kubernetes_meter *meter)
                                          : json_null();
 }
 
-static json_t *describe_node(struct cluster *cluster, const json_t *node, const json_t *pods)
+/* What pods take of each node, by its index in `nodes`: there may be thousands of both, and the
+ * loop waits meanwhile. */
+static struct kubernetes_room *take_rooms(const json_t *nodes, const json_t *pods)
+{
+    struct kubernetes_room *taken = memory_new(json_array_size(nodes) + 1, sizeof(*taken));
+    cleanup(json_decrefp) json_t *indices = json_object();
+    const json_t *object;
+    size_t i;
+
+    json_array_foreach(nodes, i, object)
+    {
+        json_object_set_new(indices, kubernetes_text(object, "metadata", "name"),
+                            json_integer((json_int_t)i));
+    }
+    json_array_foreach(pods, i, object)
+    {
+        const char *node = kubernetes_text(object, "spec", "nodeName");
+        const json_t *index = node != NULL ? json_object_get(indices, node) : NULL;
+        if (index != NULL) {
+            struct kubernetes_room more = kubernetes_pod_room(object);
+            struct kubernetes_room *sum = &taken[json_integer_value(index)];
+            sum->cores += more.cores;
+            sum->memory += more.memory;
+        }
+    }
+    return taken;
+}
+
+static json_t *describe_node(struct cluster *cluster, const json_t *node,
+                             const struct kubernetes_room *taken)
 {
     const char *name = kubernetes_text(node, "metadata", "name");
     const struct cluster_kubelet *kubelet = find_kubelet(cluster, name);
     const struct kubernetes_meter *meter = kubelet != NULL ? &kubelet->meter : NULL;
-    struct kubernetes_room room = kubernetes_node_room(node), taken = {0};
+    struct kubernetes_room room = kubernetes_node_room(node);
     char why[KUBERNETES_WHY] = "";
     bool usable = kubernetes_node_is_usable(node, why);
-    const json_t *pod;
-    size_t i;
-
-    json_array_foreach(pods, i, pod)
-    {
-        if (kubernetes_is(kubernetes_text(pod, "spec", "nodeName"), name)) {
-            struct kubernetes_room more = kubernetes_pod_room(pod);
-            taken.cores += more.cores;
-            taken.memory += more.memory;
-        }
-    }
-    struct kubernetes_room left = kubernetes_room_left(&room, &taken);
+    struct kubernetes_room left = kubernetes_room_left(&room, taken);
     return json_pack("{ss* sb ss* sf sI sf sI so so}", "name", name, "ready", (int)usable,
                      "why", usable ? NULL : why, "cores", room.cores, "memory",
                      (json_int_t)room.memory, "free_cores", left.cores, "free_memory",
@@ -285,13 +303,14 @@ json_t *cluster_usage(struct cluster *cluster)
 {
     json_t *nodes = cluster_nodes(cluster), *pods = cluster_pods(cluster);
     json_t *told_nodes = json_array(), *told_pods = json_array();
+    cleanup(memory_free) struct kubernetes_room *taken = take_rooms(nodes, pods);
     const json_t *object;
     size_t i;
 
     cluster->asked_ms = clock_ms();
     json_array_foreach(nodes, i, object)
     {
-        json_array_append_new(told_nodes, describe_node(cluster, object, pods));
+        json_array_append_new(told_nodes, describe_node(cluster, object, &taken[i]));
     }
     json_array_foreach(pods, i, object)
     {

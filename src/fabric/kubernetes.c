@@ -201,7 +201,9 @@ static void dismiss(struct fabric *fabric)
     kube_forget(kubernetes->api, STEAL(kubernetes->saving));
     for (const struct kubernetes_stage *stage = kubernetes->stages; stage != NULL;
          stage = stage->next) {
-        kubernetes_delete(kubernetes, "pods", stage->pod, stage->abandoned);
+        bool deaf =
+            !kubernetes->places[stage->device].heard; /* it would never say it is gone */
+        kubernetes_delete(kubernetes, "pods", stage->pod, stage->abandoned || deaf);
         kubernetes_delete(kubernetes, "secrets", stage->pod, false);
     }
     kubernetes_delete(kubernetes, "secrets", kept, false);
