@@ -8,7 +8,8 @@
  *   failure modes  a failed list or watch is tried again, later and later up to MIRROR_MOST_MS.
  *                  A version that is too old (-ESTALE, or an ERROR event) lists again; so does
  *                  any other ERROR event, and a second unreadable line in a row. A list whose
- *                  pages grow old before all are there is asked for again in one piece
+ *                  pages grow old before all are there is asked for again in one piece, and
+ *                  in pages once more if that is too large or too slow
  *
  * Who listens is told of differences only: what a list brings again in the same version is not
  * told, what is missing in it is told as removed, and so is what was replaced by another of the

@@ -351,7 +351,8 @@ static void what_only_writers_need_is_not_kept(void **state)
     struct story *story = *state;
     json_t *list = json_loads(
         "{\"metadata\": {\"resourceVersion\": \"9\"}, \"items\": [{\"metadata\": {"
-        "\"name\": \"a\", \"namespace\": \"s\", \"managedFields\": [{}], \"annotations\": "
+        "\"name\": \"a\", \"namespace\": \"s\", \"resourceVersion\": \"3\", \"managedFields\": "
+        "[{}], \"annotations\": "
         "{\"kubectl.kubernetes.io/last-applied-configuration\": \"{}\", \"b\": \"c\"}}}]}",
         0, NULL);
 
@@ -361,7 +362,8 @@ static void what_only_writers_need_is_not_kept(void **state)
     asks(story, MIRROR_WATCH, WATCH("9"));
     assert_true(mirror_line(story->mirror, story->now,
                             "{\"type\": \"ADDED\", \"object\": {\"metadata\": {\"name\": "
-                            "\"b\", \"namespace\": \"s\", \"managedFields\": [{}]}}}"));
+                            "\"b\", \"namespace\": \"s\", \"resourceVersion\": \"11\", "
+                            "\"managedFields\": [{}]}}}"));
     const json_t *a = json_object_get(mirror_find(story->mirror, "s", "a"), "metadata");
     const json_t *b = json_object_get(mirror_find(story->mirror, "s", "b"), "metadata");
     assert_non_null(b);
