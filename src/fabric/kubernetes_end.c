@@ -157,8 +157,7 @@ static void end_again(struct kubernetes_stage *stage, const struct error *err)
 {
     if (stage->n_refusals == 0) {
         kubernetes_note(stage->kubernetes,
-                        "the pod of %s cannot be deleted, which is tried "
-                        "again: %s",
+                        "the pod of %s cannot be deleted, which is tried again: %s",
                         stage->name, err->text);
     }
     stage->n_refusals++;
