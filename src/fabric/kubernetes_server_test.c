@@ -218,7 +218,7 @@ static int setup(void **state)
     struct error err;
 
     uv_loop_init(&story->loop);
-    story->server = server_open(&story->loop, on_asked, story);
+    story->server = server_fixture_open(&story->loop, on_asked, story);
     server_kubeconfig(story->server, "{token: secret}", "config");
     assert_int_equal(kube_config_load_from(&around, &config, &err), 0);
     assert_int_equal(kube_api_open(&story->loop, config, &story->api, &err), 0);
@@ -241,7 +241,7 @@ static int teardown(void **state)
     }
     cluster_close(story->cluster);
     kube_api_close(story->api);
-    server_close(story->server);
+    server_fixture_close(story->server);
     uv_run(&story->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&story->loop), 0);
     json_decref(story->kept);
