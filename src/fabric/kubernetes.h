@@ -92,18 +92,18 @@ struct kubernetes {
     char *controller; /* the address on which it listens */
     struct kubernetes_place *places;
     struct kubernetes_stage *stages;
-    bool telling;  /* of places, soon */
     char *saved;   /* by an earlier controller */
     char *unsaved; /* the latest that is not kept yet */
-    bool changed;  /* it is not what is being written */
     char *version; /* of what is kept; NULL: nothing is */
-    char writer[17];
-    bool disowned; /* somebody else keeps it */
     struct kube_request *saving;
     uv_timer_t *again;   /* it is tried then; NULL: it never failed */
-    unsigned n_failures; /* in a row */
     uv_timer_t *sweep;   /* of pods that no stage has; NULL: there were none */
+    unsigned n_failures; /* to save, in a row */
     unsigned n_sweeps;   /* in a row */
+    char writer[17];     /* of what is kept: this fabric */
+    bool changed;        /* what is unsaved is not what is being written */
+    bool disowned;       /* somebody else keeps it */
+    bool telling;        /* of places, soon */
 };
 
 extern const struct fabric_ops kubernetes_ops, kubernetes_alone_ops;
