@@ -1,29 +1,23 @@
 /* When stateful operators are saved: see core.h. */
 #include "stage/core_state.h"
 
-enum {
-    SHARE = 4, /* of the window: so many frames are worth a snapshot while there is work */
-    REST = 9,  /* times what the last one took: nine tenths of idle time are for other things */
-};
+enum { SHARE = 4 }; /* of the window: so many frames are worth a snapshot while there is work */
 
 /* Whether there is something to save, and enough of it, or time. */
 static bool due(const struct core *core, unsigned operator_id, bool idle)
 {
     const struct operator_state *state = &core->operators[operator_id];
-    bool rested = core->now >= state->rests_until || state->next == state->end;
 
     return !state->busy && state->next > state->kept &&
-           ((idle && rested) || state->next - state->kept > core->config.window / SHARE);
+           (idle || state->next - state->kept > core->config.window / SHARE);
 }
 
 static void emit(struct core *core, enum core_effect_kind kind, unsigned operator_id)
 {
     struct core_effect *effect = core_emit(core, kind);
-    struct operator_state *state = &core->operators[operator_id];
 
     effect->operator_id = operator_id;
-    effect->sequence = state->snapshot;
-    state->asked = core->now;
+    effect->sequence = core->operators[operator_id].snapshot;
 }
 
 void checkpoint_run(struct core *core, bool idle)
@@ -50,7 +44,6 @@ void checkpoint_came(struct core *core, const struct core_event *event)
 {
     struct operator_state *state = &core->operators[event->operator_id];
 
-    state->took += core->now - state->asked;
     if (event->kind == CORE_SAVED) {
         state->saving = state->busy = false;
         core->running--;
@@ -58,16 +51,5 @@ void checkpoint_came(struct core *core, const struct core_event *event)
         state->kept = state->snapshot;
         state->snapshot = CORE_ALL;
         state->keeping = false;
-        state->rests_until = core->now + REST * state->took;
-        state->took = 0;
     }
-}
-
-uint64_t checkpoint_wake(const struct core *core, unsigned operator_id)
-{
-    const struct operator_state *state = &core->operators[operator_id];
-    bool rests = state->config.stateful && state->next > state->kept && !state->saving &&
-                 state->snapshot == CORE_ALL && core->now < state->rests_until;
-
-    return rests ? state->rests_until : CORE_ALL;
 }

@@ -262,13 +262,11 @@ void schedule_wake(struct core *core)
 
     for (unsigned i = 0; i < core->config.n_operators; i++) {
         const struct operator_state *state = &core->operators[i];
-        uint64_t rested = checkpoint_wake(core, i);
 
         if (state->config.source && state->next < state->end && state->not_before > core->now &&
             state->not_before < first) {
             first = state->not_before;
         }
-        first = rested < first ? rested : first;
     }
     if (first != CORE_ALL && first != core->wake) {
         core->wake = first;

@@ -50,8 +50,6 @@ struct operator_state {
      * memory (CORE_ALL: there is no such snapshot). */
     uint64_t kept, snapshot;
     bool saving, keeping;
-    uint64_t asked, took; /* when for a snapshot, or to keep it; ms that this one took so far */
-    uint64_t rests_until; /* no snapshot before that only because there is time for one */
 };
 
 struct in_link {
@@ -110,8 +108,8 @@ void schedule_ran(struct core *core, const struct core_event *event);
 void schedule_source_ended(struct core *core, const struct core_event *event);
 /* It is asked again at `when`; or at once, for it was woken. */
 void schedule_source_later(struct core *core, const struct core_event *event);
-/* Asks for the clock when a source or a checkpoint waits for it: there is one clock for all of
- * them, and it may come too early. */
+/* Asks for the clock when a source waits for it: there is one clock for all of them, and it may
+ * come too early. */
 void schedule_wake(struct core *core);
 /* All inputs are there, and its turn has not come yet. */
 bool schedule_complete(const struct core *core, unsigned operator_id, const struct slot *slot);
@@ -137,8 +135,6 @@ bool outbound_all_groups_reached(const struct core *core);
 /* `idle`: there is nothing else to do now. */
 void checkpoint_run(struct core *core, bool idle);
 void checkpoint_came(struct core *core, const struct core_event *event);
-/* When an operator that rests may be saved; CORE_ALL: it does not rest, or has nothing new. */
-uint64_t checkpoint_wake(const struct core *core, unsigned operator_id);
 
 void mark_raise(struct core *core, uint64_t done); /* the stage's, at the least to `done` */
 /* How far all is done at the sinks and stateful operators from `first` on, and at other stages.

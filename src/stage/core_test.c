@@ -302,80 +302,6 @@ static void the_end_finishes_the_stage(void **state)
     assert_true(core_done(core) == CORE_ALL);
 }
 
-/* A sensor and an operator that remembers, in one stage. */
-static int start_remembering(void **state)
-{
-    const struct core_input input = {.local = true};
-    struct core_operator operators[] = {
-        {.source = true, .n_outputs = 1},
-        {.stateful = true, .n_inputs = 1, .inputs = {input}},
-    };
-    const struct core_config config = {.ordered = true,
-                                       .window = 256,
-                                       .workers = 1,
-                                       .frames = CORE_ALL,
-                                       .n_operators = 2,
-                                       .operators = operators};
-
-    (void)state;
-    core = core_create(&config);
-    return 0;
-}
-
-/* The next reading comes and is averaged; then there is none until `when`. */
-static void a_reading_comes(uint64_t sequence, uint64_t now, uint64_t when)
-{
-    assert_true(next_is(CORE_RUN));
-    step((struct core_event){
-        .kind = CORE_RAN, .now = now, .sequence = sequence, .frames = {make_frame(sequence)}});
-    assert_true(next_is(CORE_RUN));
-    assert_int_equal(effect.operator_id, 1);
-    step((struct core_event){
-        .kind = CORE_RAN, .now = now, .operator_id = 1, .sequence = sequence});
-    assert_true(next_is(CORE_RUN));
-    step((struct core_event){.kind = CORE_SOURCE_LATER, .now = now, .when = when});
-}
-
-static void a_checkpoint_that_took_long_is_rested_from(void **state)
-{
-    (void)state;
-    step((struct core_event){.kind = CORE_CLOCK});
-    a_reading_comes(0, 10, 30);
-    assert_true(next_is(CORE_SAVE));
-    assert_int_equal(effect.sequence, 1);
-    step((struct core_event){.kind = CORE_SAVED, .now = 14, .operator_id = 1});
-    assert_true(next_is(CORE_KEEP));
-    step((struct core_event){.kind = CORE_KEPT, .now = 20, .operator_id = 1});
-    assert_int_equal(core_done(core), 1);
-
-    step((struct core_event){.kind = CORE_CLOCK, .now = 30});
-    a_reading_comes(1, 40, 1000);
-    assert_true(next_is(CORE_WAKE));
-    assert_int_equal(effect.when, 20 + 9 * (4 + 6));
-    step((struct core_event){.kind = CORE_CLOCK, .now = 109});
-    assert_false(next_is(CORE_SAVE));
-    step((struct core_event){.kind = CORE_CLOCK, .now = 110});
-    assert_true(next_is(CORE_SAVE));
-    assert_int_equal(effect.sequence, 2);
-}
-
-static void nothing_rests_when_no_more_will_come(void **state)
-{
-    (void)state;
-    step((struct core_event){.kind = CORE_CLOCK});
-    a_reading_comes(0, 10, 30);
-    assert_true(next_is(CORE_SAVE));
-    step((struct core_event){.kind = CORE_SAVED, .now = 14, .operator_id = 1});
-    step((struct core_event){.kind = CORE_KEPT, .now = 20, .operator_id = 1});
-    step((struct core_event){.kind = CORE_CLOCK, .now = 30});
-    a_reading_comes(1, 40, 50);
-    assert_false(next_is(CORE_SAVE));
-    step((struct core_event){.kind = CORE_CLOCK, .now = 50});
-    assert_true(next_is(CORE_RUN));
-    step((struct core_event){.kind = CORE_SOURCE_ENDED, .now = 50, .sequence = 2});
-    assert_true(next_is(CORE_SAVE));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,10 +328,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_mark_is_told_to_everybody_upstream, start_sink,
                                         stop),
         cmocka_unit_test_setup_teardown(the_end_finishes_the_stage, start_sink, stop),
-        cmocka_unit_test_setup_teardown(a_checkpoint_that_took_long_is_rested_from,
-                                        start_remembering, stop),
-        cmocka_unit_test_setup_teardown(nothing_rests_when_no_more_will_come, start_remembering,
-                                        stop),
     };
     return cmocka_run_group_tests_name("core", tests, NULL, NULL);
 }
