@@ -282,7 +282,8 @@ int shell_create(uv_loop_t *loop, const struct shell_options *options, struct sh
     uv_timer_init(loop, &shell->redial);
     uv_timer_init(loop, &shell->report);
     uv_timer_init(loop, &shell->wake);
-    shell->redial.data = shell->report.data = shell->wake.data = shell;
+    uv_timer_init(loop, &shell->rest);
+    shell->redial.data = shell->report.data = shell->wake.data = shell->rest.data = shell;
     uv_timer_start(&shell->redial, redial_due, REDIAL_MS, REDIAL_MS);
     uv_timer_start(&shell->report, report_due, REPORT_MS, REPORT_MS);
     log_set_listener(log_heard, shell);
@@ -308,6 +309,7 @@ void shell_stop(struct shell *shell)
     uv_close((uv_handle_t *)&shell->redial, NULL);
     uv_close((uv_handle_t *)&shell->report, NULL);
     uv_close((uv_handle_t *)&shell->wake, NULL);
+    uv_close((uv_handle_t *)&shell->rest, NULL);
 }
 
 int shell_destroy(struct shell *shell)

@@ -1,10 +1,12 @@
 /* Checkpoints that the controller keeps as well, of a stage that may be started again on
  * another machine, without the disk of this one. One is kept, for the core, when the controller
  * says so. A controller that is away holds nothing up: what is on disk is kept then, and told
- * when it is back. */
+ * when it is back. A large one waits for its turn, so that others have the link and the
+ * controller, too. */
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -12,13 +14,15 @@
 
 /* Bytes of what the operators of a stage remember: a message to a stage holds all of it, and
  * the controller too. */
-enum { TOLD_MOST = 8 << 20 };
+enum { TOLD_MOST = 8 << 20, BYTES_PER_MS = 4000 };
 
 struct shell_checkpoint {
     json_t *message; /* of the last; NULL: there was none yet */
     uint64_t mark;
-    bool waits; /* the controller has not answered yet */
-    bool large; /* it does not take it, which was told */
+    bool waits;       /* the core has not heard yet that it is kept */
+    bool answered;    /* but the controller has it */
+    bool large;       /* the controller does not take it, which was told */
+    uint64_t rest_ms; /* the core hears it then at the earliest */
 };
 
 void checkpoints_open(struct shell *shell)
@@ -98,7 +102,37 @@ void checkpoints_written(void *owner, unsigned operator_id, const struct error *
         return;
     }
     checkpoint->waits = true;
+    checkpoint->answered = false;
+    checkpoint->rest_ms =
+        clock_ms() + runner_snapshot(shell->runner, operator_id)->size / BYTES_PER_MS;
     shell_say(shell, json_incref(checkpoint->message));
+}
+
+/* Tells the core of those that were answered and have rested; the clock comes for the others.
+ */
+void checkpoints_rested(uv_timer_t *timer)
+{
+    struct shell *shell = timer->data;
+    uint64_t now = clock_ms(), next = UINT64_MAX;
+
+    for (unsigned i = 0; shell->checkpoints != NULL && shell->core != NULL &&
+                         i < shell->config->core.n_operators;
+         i++) {
+        struct shell_checkpoint *checkpoint = &shell->checkpoints[i];
+
+        if (!checkpoint->waits || !checkpoint->answered) {
+            continue;
+        }
+        if (now >= checkpoint->rest_ms) {
+            checkpoint->waits = false;
+            tell_core(shell, i);
+        } else if (checkpoint->rest_ms < next) {
+            next = checkpoint->rest_ms;
+        }
+    }
+    if (next != UINT64_MAX) {
+        uv_timer_start(timer, checkpoints_rested, next - now, 0);
+    }
 }
 
 void checkpoints_heard(struct shell *shell, const json_t *message)
@@ -113,11 +147,10 @@ void checkpoints_heard(struct shell *shell, const json_t *message)
 
         if (checkpoint->waits && (json_int_t)checkpoint->mark == mark &&
             strcmp(shell->config->operators[i]->name, name) == 0) {
-            checkpoint->waits = false;
-            tell_core(shell, i);
-            return;
+            checkpoint->answered = true;
         }
     }
+    checkpoints_rested(&shell->rest);
 }
 
 void checkpoints_wait_no_more(struct shell *shell)

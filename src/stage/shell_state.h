@@ -30,7 +30,7 @@ struct shell {
     char host[64];           /* where this stage is reached: the near end of the control link */
     struct link *dialled;    /* the control link until it is up; then it is `control` */
     struct link *control;    /* hello was said on it */
-    uv_timer_t redial, report, wake;
+    uv_timer_t redial, report, wake, rest;
     bool stopping;
     char *failure;    /* what ends the stage, a sentence; NULL: nothing */
     int failure_code; /* its errno */
@@ -100,6 +100,7 @@ void checkpoints_written(void *owner, unsigned operator_id, const struct error *
 void checkpoints_heard(struct shell *shell, const json_t *message);
 void checkpoints_wait_no_more(struct shell *shell);
 void checkpoints_say_again(struct shell *shell);
+void checkpoints_rested(uv_timer_t *timer);
 
 /* Wakes a source when the descriptor can be read; -1: none. One for each at a time. */
 void watch_start(struct shell *shell, unsigned operator_id, int descriptor);
