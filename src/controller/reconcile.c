@@ -37,6 +37,7 @@ void reconcile_saw(struct reconcile *reconcile, size_t stage, enum reconcile_sig
         break;
     case RECONCILE_SAW_READY:
         state->phase = RECONCILE_READY;
+        state->adopted = false;
         state->heard = reconcile->generation;
         reconcile->generation++;
         break;
@@ -77,6 +78,7 @@ void reconcile_outdate(struct reconcile *reconcile, size_t stage)
 void reconcile_adopt(struct reconcile *reconcile, size_t stage)
 {
     reconcile->stages[stage].phase = RECONCILE_READY;
+    reconcile->stages[stage].adopted = true;
     reconcile->stages[stage].heard = reconcile->generation;
 }
 
@@ -94,7 +96,7 @@ void reconcile_forgive(struct reconcile *reconcile, size_t stage, uint64_t now)
 /* One at a time. */
 static bool may_renew(const struct reconcile *reconcile, size_t i)
 {
-    return reconcile->stages[i].outdated &&
+    return reconcile->stages[i].outdated && !reconcile->stages[i].adopted &&
            reconcile_count(reconcile, RECONCILE_READY) == reconcile->n_stages;
 }
 

@@ -60,6 +60,7 @@ struct reconcile_stage {
     bool outdated;       /* it runs with what it should not run with any more */
     bool progressed;     /* in this life */
     bool silent;         /* it is being ended for its silence */
+    bool adopted;        /* from an earlier controller, and has not said yet what it knows */
     unsigned tries;      /* deaths in a row without progress */
     uint64_t since;      /* when it was started */
     uint64_t not_before; /* of the next start */
@@ -86,7 +87,8 @@ void reconcile_saw(struct reconcile *reconcile, size_t stage, enum reconcile_sig
                    uint64_t now);
 /* The stage's operators are others from now on. */
 void reconcile_outdate(struct reconcile *reconcile, size_t stage);
-/* An earlier controller had it ready. */
+/* An earlier controller had it ready. Until it says so to this one, it is not renewed: what it
+ * has to tell, whoever takes its place needs. */
 void reconcile_adopt(struct reconcile *reconcile, size_t stage);
 /* It may be there, but cannot be taken up: it is being ended. */
 void reconcile_end(struct reconcile *reconcile, size_t stage);

@@ -268,6 +268,20 @@ static void what_an_earlier_controller_had_ready_is_left_alone(void **state)
     expect(RECONCILE_START, 1, 3);
 }
 
+static void what_was_adopted_tells_what_it_knows_before_it_is_renewed(void **state)
+{
+    (void)state;
+    reconcile_adopt(&reconcile, 0);
+    reconcile_adopt(&reconcile, 1);
+    reconcile_outdate(&reconcile, 0);
+    expect(RECONCILE_NOTHING, 0, 1);
+    reconcile_saw(&reconcile, 0, RECONCILE_SAW_HELLO, 2);
+    expect(RECONCILE_NOTHING, 0, 2);
+    reconcile_saw(&reconcile, 0, RECONCILE_SAW_READY, 3);
+    expect(RECONCILE_TELL_PEERS, 0, 3);
+    expect(RECONCILE_RENEW, 0, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +293,8 @@ int main(void)
             one_for_which_there_is_no_place_is_looked_after_now_and_then, start, stop),
         cmocka_unit_test_setup_teardown(what_an_earlier_controller_had_ready_is_left_alone,
                                         start, stop),
+        cmocka_unit_test_setup_teardown(
+            what_was_adopted_tells_what_it_knows_before_it_is_renewed, start, stop),
         cmocka_unit_test_setup_teardown(stages_start_are_configured_and_learn_of_each_other,
                                         start, stop),
         cmocka_unit_test_setup_teardown(
