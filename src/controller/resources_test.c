@@ -5,14 +5,12 @@
 #include <string.h>
 #include <uv.h>
 
-#include "base/error.h"
 #include "base/memory.h"
 #include "base/test.h"
 #include "base/test_folder.h"
 #include "controller/resources_state.h"
 #include "controller/server.h"
 #include "kube/api.h"
-#include "kube/config.h"
 #include "kube/server_fixture.h"
 
 struct story {
@@ -37,18 +35,13 @@ static void on_asked(void *owner, const struct server_request *request)
 static int setup(void **state)
 {
     struct story *story = memory_new(1, sizeof(*story));
-    const struct kube_surroundings around = {.kubeconfig = "config"};
-    struct kube_config *config = NULL;
-    struct error err;
 
     uv_loop_init(&story->loop);
     story->status = 200;
     story->server = server_fixture_open(&story->loop, on_asked, story);
-    server_kubeconfig(story->server, "{token: secret}", "config");
-    assert_int_equal(kube_config_load_from(&around, &config, &err), 0);
     struct resources *resources = &story->resources;
     resources->setup = (struct resources_setup){.loop = &story->loop, .files = "/files"};
-    assert_int_equal(kube_api_open(&story->loop, config, &resources->setup.api, &err), 0);
+    resources->setup.api = server_api(story->server, &story->loop);
     const struct server_setup server = {.loop = &story->loop};
     resources->server = server_create(&server);
     resources->leaving = true;

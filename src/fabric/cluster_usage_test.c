@@ -3,14 +3,12 @@
 #include <string.h>
 #include <uv.h>
 
-#include "base/error.h"
 #include "base/memory.h"
 #include "base/test.h"
 #include "base/test_folder.h"
 #include "fabric/cluster.h"
 #include "fabric/kubernetes_sample.h"
 #include "kube/api.h"
-#include "kube/config.h"
 #include "kube/server_fixture.h"
 
 #define NODE(name)                                                                          \
@@ -46,16 +44,11 @@ static void on_asked(void *owner, const struct server_request *request)
 
 static int start(void **state)
 {
-    const struct kube_surroundings around = {.kubeconfig = "config"};
-    struct kube_config *config = NULL;
-    struct error err;
 
     (void)state;
     uv_loop_init(&loop);
     server = server_fixture_open(&loop, on_asked, NULL);
-    server_kubeconfig(server, "{token: secret}", "config");
-    assert_int_equal(kube_config_load_from(&around, &config, &err), 0);
-    assert_int_equal(kube_api_open(&loop, config, &api, &err), 0);
+    api = server_api(server, &loop);
     cluster = cluster_open(api, NULL);
     while (!cluster_is_complete(cluster)) {
         uv_run(&loop, UV_RUN_ONCE);

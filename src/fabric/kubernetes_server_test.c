@@ -12,7 +12,6 @@
 #include "fabric/kubernetes_object.h"
 #include "fabric/kubernetes_sample.h"
 #include "kube/api.h"
-#include "kube/config.h"
 #include "kube/server_fixture.h"
 
 #define LIST "{'metadata':{'resourceVersion':'1'},'items':[%s]}"
@@ -212,16 +211,11 @@ static void open_fabric(struct story *story)
 static int setup(void **state)
 {
     struct story *story = memory_new(1, sizeof(*story));
-    const struct kube_surroundings around = {.kubeconfig = "config"};
     const struct cluster_events events = {.complete = on_complete, .owner = story};
-    struct kube_config *config = NULL;
-    struct error err;
 
     uv_loop_init(&story->loop);
     story->server = server_fixture_open(&story->loop, on_asked, story);
-    server_kubeconfig(story->server, "{token: secret}", "config");
-    assert_int_equal(kube_config_load_from(&around, &config, &err), 0);
-    assert_int_equal(kube_api_open(&story->loop, config, &story->api, &err), 0);
+    story->api = server_api(story->server, &story->loop);
     story->cluster = cluster_open(story->api, &events);
     until(story, &story->n_complete, 1);
     open_fabric(story);

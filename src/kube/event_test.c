@@ -9,7 +9,6 @@
 #include "base/test.h"
 #include "base/test_folder.h"
 #include "kube/api.h"
-#include "kube/config.h"
 #include "kube/event.h"
 #include "kube/server_fixture.h"
 
@@ -41,18 +40,13 @@ static void on_asked(void *owner, const struct server_request *request)
 static int setup(void **state)
 {
     struct story *story = memory_new(1, sizeof(*story));
-    const struct kube_surroundings around = {.kubeconfig = "config"};
-    struct kube_config *config = NULL;
-    struct error err;
 
     story->status = 200;
     story->object = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}}", "apiVersion", "v1", "kind",
                               "Pod", "metadata", "namespace", "s", "name", "p", "uid", "1");
     uv_loop_init(&story->loop);
     story->server = server_fixture_open(&story->loop, on_asked, story);
-    server_kubeconfig(story->server, "{token: secret}", "config");
-    assert_int_equal(kube_config_load_from(&around, &config, &err), 0);
-    assert_int_equal(kube_api_open(&story->loop, config, &story->api, &err), 0);
+    story->api = server_api(story->server, &story->loop);
     story->events = kube_events_create(story->api, "brume", "pod-1");
     *state = story;
     return 0;

@@ -4,12 +4,10 @@
 #include <string.h>
 #include <uv.h>
 
-#include "base/error.h"
 #include "base/memory.h"
 #include "base/test.h"
 #include "base/test_folder.h"
 #include "kube/api.h"
-#include "kube/config.h"
 #include "kube/lease.h"
 #include "kube/server_fixture.h"
 
@@ -119,20 +117,14 @@ static void on_trouble(void *owner, const char *why)
 static int setup(void **state)
 {
     struct story *story = memory_new(1, sizeof(*story));
-    const struct kube_surroundings around = {.kubeconfig = "config"};
-    struct error err;
 
     uv_loop_init(&story->loop);
     uv_loop_init(&story->server_loop);
     uv_async_init(&story->server_loop, &story->stop, on_stop);
     story->stop.data = story;
     story->server = server_fixture_open(&story->server_loop, on_asked, story);
-    server_kubeconfig(story->server, "{token: secret}", "config");
     for (unsigned i = 0; i < 2; i++) {
-        struct kube_config *config = NULL;
-        assert_int_equal(kube_config_load_from(&around, &config, &err), 0);
-        assert_int_equal(kube_api_open(&story->loop, config, &story->candidates[i].api, &err),
-                         0);
+        story->candidates[i].api = server_api(story->server, &story->loop);
     }
     *state = story;
     return 0;

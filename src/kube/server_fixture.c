@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "kube/api.h"
+#include "kube/config.h"
 
 enum { HEARD_MAX = 64 << 10 };
 
@@ -229,4 +231,19 @@ void server_kubeconfig(const struct server_fixture *server, const char *user, co
     if (file_write(path, text, strlen(text), &err) < 0) {
         abort();
     }
+}
+
+struct kube_api *server_api(const struct server_fixture *server, struct uv_loop_s *loop)
+{
+    const struct kube_surroundings around = {.kubeconfig = "config"};
+    struct kube_config *config = NULL;
+    struct kube_api *api = NULL;
+    struct error err;
+
+    server_kubeconfig(server, "{token: secret}", "config");
+    if (kube_config_load_from(&around, &config, &err) < 0 ||
+        kube_api_open(loop, config, &api, &err) < 0) {
+        abort();
+    }
+    return api;
 }

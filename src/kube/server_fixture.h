@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+struct kube_api;
 struct server_caller;
 struct server_fixture;
 struct uv_loop_s;
@@ -22,6 +23,8 @@ void server_fixture_close(struct server_fixture *server);
 const char *server_url(const struct server_fixture *server); /* "http://127.0.0.1:41234" */
 /* Of a user of the server, in the file `path`. */
 void server_kubeconfig(const struct server_fixture *server, const char *user, const char *path);
+/* A client of the server, with a token, "secret"; its kubeconfig is the file `config`. */
+struct kube_api *server_api(const struct server_fixture *server, struct uv_loop_s *loop);
 /* Nobody can connect from now on; who is there stays. */
 void server_shut_door(struct server_fixture *server);
 

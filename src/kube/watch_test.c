@@ -4,12 +4,10 @@
 #include <string.h>
 #include <uv.h>
 
-#include "base/error.h"
 #include "base/memory.h"
 #include "base/test.h"
 #include "base/test_folder.h"
 #include "kube/api.h"
-#include "kube/config.h"
 #include "kube/server_fixture.h"
 #include "kube/watch.h"
 
@@ -97,15 +95,10 @@ static void on_trouble(void *owner, const char *why)
 static int setup(void **state)
 {
     struct story *story = memory_new(1, sizeof(*story));
-    const struct kube_surroundings around = {.kubeconfig = "config"};
-    struct kube_config *config = NULL;
-    struct error err;
 
     uv_loop_init(&story->loop);
     story->server = server_fixture_open(&story->loop, on_asked, story);
-    server_kubeconfig(story->server, "{token: secret}", "config");
-    assert_int_equal(kube_config_load_from(&around, &config, &err), 0);
-    assert_int_equal(kube_api_open(&story->loop, config, &story->api, &err), 0);
+    story->api = server_api(story->server, &story->loop);
     *state = story;
     return 0;
 }
