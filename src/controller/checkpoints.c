@@ -18,7 +18,7 @@ json_t *checkpoints_take(json_t *kept, const struct deployment *deployment, cons
     const struct deployment_operator *known =
         name == NULL ? NULL : deployment_operator(deployment, name);
 
-    if (known == NULL || strcmp(known->group, group) != 0 || mark <= 0) {
+    if (kept == NULL || known == NULL || strcmp(known->group, group) != 0 || mark <= 0) {
         return NULL;
     }
     if (!json_is_string(data)) {
@@ -32,7 +32,7 @@ json_t *checkpoints_take(json_t *kept, const struct deployment *deployment, cons
 json_t *checkpoints_of(const json_t *kept, const struct deployment *deployment,
                        const char *group)
 {
-    json_t *found = json_object();
+    json_t *found = kept != NULL ? json_object() : NULL;
 
     for (size_t i = 0; i < deployment->n_operators; i++) {
         const struct deployment_operator *each = &deployment->operators[i];

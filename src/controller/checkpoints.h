@@ -11,11 +11,12 @@
 #include "graph/deployment.h"
 
 /* Takes a `checkpoint` message of a stage of that group into `kept`, an object that begins
- * empty. Returns the answer; NULL: there is no such operator in the group, or no mark. */
+ * empty; NULL: nothing is kept. Returns the answer; NULL: it is not kept, there is no such
+ * operator in the group, or no mark. */
 json_t *checkpoints_take(json_t *kept, const struct deployment *deployment, const char *group,
                          const json_t *message);
 
-/* Those of the group's operators: {operator: {"mark", "data"}}. */
+/* Those of the group's operators: {operator: {"mark", "data"}}; NULL: nothing is kept. */
 json_t *checkpoints_of(const json_t *kept, const struct deployment *deployment,
                        const char *group);
 

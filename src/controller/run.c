@@ -291,10 +291,7 @@ static void take_checkpoint(struct session *session, size_t index, const json_t 
 {
     struct run *run = session->run;
     const struct deployment_stage *stage = &run->deployment->stages[index];
-    json_t *answer =
-        run->checkpoints == NULL
-            ? NULL
-            : checkpoints_take(run->checkpoints, run->deployment, stage->group, message);
+    json_t *answer = checkpoints_take(run->checkpoints, run->deployment, stage->group, message);
 
     if (answer != NULL) {
         control_send(session->control, stage->name, answer);

@@ -83,21 +83,18 @@ static void configure(struct session *session, size_t index)
 {
     const struct run *run = session->run;
     const struct deployment_stage *stage = &run->deployment->stages[index];
-    json_t *checkpoints = run->checkpoints == NULL
-                              ? NULL
-                              : checkpoints_of(run->checkpoints, run->deployment, stage->group);
 
-    control_send(session->control, stage->name,
-                 json_pack("{sssoss?sssssososisIsosososbsI}", "type", "configure", "deployment",
-                           session_deployment(session, run->deployment), "state",
-                           session_folder(session), "data_token", run->data_token, "run",
-                           run->name, "peers", addresses(run), "lives", lives(run), "life",
-                           (int)run->actors[index].life, "done",
-                           (json_int_t)run->actors[index].mark, "sinks",
-                           tally_marks(run->tally), "files",
-                           session_files(session, stage->name), "checkpoints",
-                           checkpoints != NULL ? checkpoints : json_null(), "drain",
-                           (int)run->draining, "frames", (json_int_t)session->request->frames));
+    control_send(
+        session->control, stage->name,
+        json_pack("{sssoss?sssssososisIsososo?sbsI}", "type", "configure", "deployment",
+                  session_deployment(session, run->deployment), "state",
+                  session_folder(session), "data_token", run->data_token, "run", run->name,
+                  "peers", addresses(run), "lives", lives(run), "life",
+                  (int)run->actors[index].life, "done", (json_int_t)run->actors[index].mark,
+                  "sinks", tally_marks(run->tally), "files",
+                  session_files(session, stage->name), "checkpoints",
+                  checkpoints_of(run->checkpoints, run->deployment, stage->group), "drain",
+                  (int)run->draining, "frames", (json_int_t)session->request->frames));
 }
 
 static void give_up(struct session *session, size_t index)
